@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced by the verbs that give a guest a disk: images made by mkfs on a file.
+# shellcheck shell=bash
+. "$ROOT/scripts/lib/debian.sh"
+
+# hfsprogs: unpacks the package, which is in non-free, beside our own files: it
+# is needed to make an image and must not change what the machine has installed.
+hfsprogs() {
+	local dir=$CACHE/hfsprogs codename
+	if [[ ! -x $dir/sbin/mkfs.hfsplus ]]; then
+		say FETCH hfsprogs "for HFS+ images"
+		# shellcheck disable=SC1091 # a file of the machine
+		codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+		mkdir -p "$CACHE"
+		debian_download "$codename" "main non-free" hfsprogs "$CACHE" ||
+			die "cannot get hfsprogs: $DEBIAN_ERROR; put its mkfs.hfsplus into $dir/sbin"
+		rm -rf "$dir.new"
+		dpkg-deb -x "$DEBIAN_DEB" "$dir.new"
+		rm -rf "$dir" "$DEBIAN_DEB"
+		mv "$dir.new" "$dir"
+	fi
+	MKFS_HFSPLUS=$dir/sbin/mkfs.hfsplus
+}
+
+# make_disk FILE KIND [block size]: an image of 64 MiB, sparse on the host.
+make_disk() {
+	local file=$1 kind=$2 size=${3:-4096}
+	truncate -s 64M "$file"
+	case $kind in
+	hfsplus)
+		hfsprogs
+		run "$MKFS_HFSPLUS" -b "$size" "$file" >"$file.log" 2>&1 ||
+			die "mkfs.hfsplus failed: $(tail -n1 "$file.log")"
+		;;
+	*) die "no disk of kind '$kind' is known; add it to scripts/lib/disks.sh" ;;
+	esac
+}

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced by the verbs that boot a guest of ours: initramfs, QEMU, what comes back.
+# shellcheck shell=bash
+. "$ROOT/scripts/lib/accel.sh"
+. "$ROOT/scripts/lib/run.sh"
+
+# make_initramfs FILE JOB [guest-path=host-file...]: busybox, our init, the job.
+make_initramfs() {
+	local file=$1 job=$2 root pair
+	shift 2
+	root=$(mktemp -d)
+	mkdir -p "$root/bin" "$root/modules"
+	cp /bin/busybox "$root/bin/busybox"
+	install -m 755 "$ROOT/scripts/guest/init" "$root/init"
+	cp "$ROOT/scripts/guest/$job.job" "$root/job"
+	for pair in "$@"; do
+		mkdir -p "$root/$(dirname "${pair%%=*}")"
+		cp "${pair#*=}" "$root/${pair%%=*}"
+	done
+	(cd "$root" && find . -print0 | sort -z | cpio --null -o -H newc --quiet) >"$file.new"
+	mv "$file.new" "$file"
+	rm -rf "$root"
+}
+
+# qemu_machine KERNEL: the machine that every guest gets, one word a line.
+qemu_machine() {
+	local accel
+	accel=$(choose_accel "$1")
+	[[ $accel != tcg ]] || accel=tcg,thread=multi
+	printf '%s\n' -M q35 -accel "$accel" -smp "${SMP:-4}" -m "${MEM:-1024}" \
+		-bios qboot.rom -nodefaults -display none -no-reboot
+}
+
+# boot_guest RUN KERNEL INITRAMFS [qemu argument...]: boots, waits, unpacks the
+# results into RUN and says in RUN/guest.status how it ended.
+boot_guest() {
+	local run=$1 kernel=$2 initramfs=$3 machine status=0
+	shift 3
+	echo "error" >"$run/guest.status"
+	mapfile -t machine < <(qemu_machine "$kernel")
+	: >"$run/results.raw"
+	run timeout -k 5 "${TIMEOUT:-300}" "qemu-system-x86_64" "${machine[@]}" \
+		-kernel "$kernel" -initrd "$initramfs" \
+		-append "console=ttyS0 panic=-1 oops=panic ${APPEND:-}" \
+		-chardev "file,id=console,path=$run/console.log" -serial chardev:console \
+		-device virtio-serial-pci -chardev "file,id=results,path=$run/results.raw" \
+		-device virtserialport,chardev=results,name=foliolab.results \
+		"$@" </dev/null >"$run/qemu.log" 2>&1 || status=$?
+	case $status in
+	0) echo "done" ;;
+	124 | 137) echo timeout ;;
+	*) echo "qemu-exit $status" ;;
+	esac >"$run/guest.status"
+	if ! python3 "$ROOT/scripts/lib/receive.py" "$run/results.raw" "$run"; then
+		[[ $status != 0 ]] || echo "incomplete" >"$run/guest.status"
+	fi
+}

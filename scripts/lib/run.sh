@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced by the verbs that leave a run behind: its directory, and what it was.
+# shellcheck shell=bash
+
+# new_run NAME: an empty directory for one run's results; prints its path.
+new_run() {
+	local dir
+	dir=${OUTDIR:-$ROOT/out}/$(date +%Y%m%d-%H%M%S)-$1
+	mkdir -p "${dir%/*}"
+	while ! mkdir "$dir" 2>/dev/null; do dir+=x; done
+	ln -sfn "${dir##*/}" "${dir%/*}/latest-$1"
+	echo "$dir"
+}
+
+# describe_run RUN HOW OUT VERB: writes meta.json and repro.sh. What the verb
+# was told by its environment is what repeats the run.
+describe_run() {
+	local run=$1 how=$2 out=$3 verb=$4 name repeat=''
+	for name in BASE CFG SUITE KCC SMP MEM APPEND TIMEOUT ACCEL SEED; do
+		[[ -z ${!name:-} ]] || repeat+="$name=${!name@Q} "
+	done
+	RUN=$run HOW=$how OUT=$out VERB=$verb REPEAT=$repeat \
+		SOURCE=$BUILD/source-$BASE.meta SERIES=$(series_dir) \
+		COMPILER=$(${KCC:-gcc} --version | head -n1) QEMU=$(qemu-system-x86_64 --version | head -n1) \
+		ACCELERATOR=$(choose_accel "$out/arch/x86/boot/bzImage") \
+		COMMIT=$(git -C "$ROOT" describe --always --dirty 2>/dev/null || echo unknown) \
+		python3 "$ROOT/scripts/lib/describe.py"
+	printf '#!/bin/sh\n# Repeats this run.\ncd "$(dirname "$0")/../.." && %sexec scripts/%s\n' \
+		"$repeat" "$verb" >"$run/repro.sh"
+	chmod +x "$run/repro.sh"
+}

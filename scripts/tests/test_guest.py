@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What comes back from a guest, and the wrapper that stands before kunit.py's QEMU."""
+
+import subprocess
+import sys
+import time
+import unittest
+
+from sandbox import SCRIPTS, Sandbox
+
+sys.path.insert(0, str(SCRIPTS / "lib"))
+from receive import receive  # noqa: E402
+
+
+class Receive(Sandbox):
+    def unpack(self, stream: bytes) -> bool:
+        return receive(stream, self.dir / "run")
+
+    def names(self) -> list[str]:
+        run = self.dir / "run"
+        return sorted(str(path.relative_to(run)) for path in run.rglob("*") if path.is_file())
+
+    def test_complete(self) -> None:
+        self.assertTrue(self.unpack(b"@begin ktap/a.ktap 3\nab\n@end ktap/a.ktap\n@begin b 0\n@end b\n@done\n"))
+        self.assertEqual(self.names(), ["b", "ktap/a.ktap"])
+        self.assertEqual((self.dir / "run/ktap/a.ktap").read_bytes(), b"ab\n")
+
+    def test_body_may_hold_our_marks(self) -> None:
+        body = b"@done\n@end a\n@begin b 9\n"
+        self.assertTrue(self.unpack(b"@begin a %d\n%s@end a\n@done\n" % (len(body), body)))
+        self.assertEqual((self.dir / "run/a").read_bytes(), body)
+
+    def test_every_cut_is_incomplete(self) -> None:
+        whole = b"@begin a 6\nabcde\n@end a\n@done\n"
+        for size in range(len(whole)):
+            with self.subTest(size=size):
+                self.assertFalse(self.unpack(whole[:size]))
+
+    def test_cut_file_is_not_taken_for_a_result(self) -> None:
+        self.assertFalse(self.unpack(b"@begin a 3\nab\n@end a\n@begin b 100\nonly this"))
+        self.assertEqual(self.names(), ["a", "b.partial"])
+
+    def test_name_must_stay_in_the_run(self) -> None:
+        for name in (b"../evil", b"/evil", b"a/../../evil"):
+            with self.subTest(name=name), self.assertRaises(SystemExit):
+                self.unpack(b"@begin %s 0\n@end %s\n@done\n" % (name, name))
+        self.assertFalse((self.dir / "evil").exists())
+
+
+class QemuWrapper(Sandbox):
+    """kunit.py runs `qemu-system-x86_64 ... -accel kvm -accel hvf -accel tcg ...`."""
+
+    WORDS = ["-nodefaults", "-kernel", "bzImage", "-append", "a b", "-accel", "kvm",
+             "-accel", "hvf", "-accel", "tcg", "-serial", "stdio"]
+
+    def start(self, body: str, **env: str) -> subprocess.Popen[str]:
+        self.stub("qemu-system-x86_64", body)
+        wrapper = SCRIPTS / "lib/qemu"
+        self.status = self.dir / "status"
+        whole = self.env | {"PATH": f"{wrapper}:{self.bin}", "GUEST_STATUS": str(self.status), "ACCEL": "tcg"} | env
+        return subprocess.Popen([wrapper / "qemu-system-x86_64", *self.WORDS], env=whole, text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def test_accelerators_give_way_to_the_chosen_one(self) -> None:
+        self.assertEqual(self.start("echo hello").communicate(timeout=20)[0], "hello\n")
+        (call,) = self.calls()
+        self.assertEqual(call.count("-accel"), 1)
+        self.assertIn("-accel tcg,thread=multi -nodefaults -kernel bzImage -append a b -serial stdio", call)
+        self.assertEqual(self.status.read_text(), "done\n")
+
+    def test_override(self) -> None:
+        self.start("true", ACCEL="kvm").communicate(timeout=20)
+        self.assertIn("-accel kvm -nodefaults", self.calls()[0])
+
+    def test_failure_is_told(self) -> None:
+        qemu = self.start("exit 7")
+        qemu.communicate(timeout=20)
+        self.assertEqual(qemu.returncode, 7)
+        self.assertEqual(self.status.read_text(), "qemu-exit 7\n")
+
+    def test_terminated_is_a_timeout(self) -> None:
+        qemu = self.start('echo up; sleep 60')
+        assert qemu.stdout
+        self.assertEqual(qemu.stdout.readline(), "up\n")
+        started = time.monotonic()
+        qemu.terminate()
+        qemu.wait(timeout=20)
+        self.assertLess(time.monotonic() - started, 15)
+        self.assertEqual(self.status.read_text(), "timeout\n")
+        qemu.stdout.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
