@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The cases that the sources in kunit/ promise, read without building them."""
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+Cases = dict[str, list[str]]
+
+COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|(\"(?:\\.|[^\"\\])*\")", re.S)
+ARRAY = re.compile(r"\bstruct\s+kunit_case\s+(?:__\w+\s+)*(\w+)\s*\[\s*\]\s*=\s*\{(.*?)\}\s*;", re.S)
+SUITE = re.compile(r"\bstruct\s+kunit_suite\s+(?:__\w+\s+)*(\w+)\s*=\s*\{(.*?)\n?\}\s*;", re.S)
+ENTRY = re.compile(r"KUNIT_CASE(?:_\w+)?\s*\(\s*(\w+)|\{\s*\}|,|\s+")
+
+
+class CasesError(Exception):
+    """The cases cannot be known from the source."""
+
+
+def past_call(text: str, at: int) -> int:
+    """Where the call ends whose opening parenthesis lies before at."""
+    depth = 1
+    while depth and at < len(text):
+        depth += {"(": 1, ")": -1}.get(text[at], 0)
+        at += 1
+    return at
+
+
+def read_array(where: str, body: str) -> list[str]:
+    """The cases of one array; anything that is not a KUNIT_CASE*() is refused,
+    since a case that the list does not know would never be missed."""
+    names: list[str] = []
+    at = 0
+    while at < len(body):
+        entry = ENTRY.match(body, at)
+        if not entry:
+            odd = body[at:].split("\n")[0].strip()
+            raise CasesError(f"{where}: {odd!r} is not a KUNIT_CASE*(): write each case out,"
+                             " and kunit_skip() what a config lacks")
+        if entry[1]:
+            if entry[1] in names:
+                raise CasesError(f"{where}: the case {entry[1]} is listed twice")
+            names.append(entry[1])
+        at = past_call(body, entry.end()) if entry[1] else entry.end()
+    return names
+
+
+def scan_source(path: Path) -> Cases:
+    """The suites and cases of one file."""
+    text = COMMENT.sub(lambda m: m[1] or " ", path.read_text())
+    arrays = {m[1]: read_array(f"{path.name}: {m[1]}", m[2]) for m in ARRAY.finditer(text)}
+    suites: Cases = {}
+    for match in SUITE.finditer(text):
+        name = re.search(r"\.name\s*=\s*\"([^\"]+)\"", match[2])
+        array = re.search(r"\.test_cases\s*=\s*(\w+)", match[2])
+        if not name or not array or not arrays.get(array[1]):
+            raise CasesError(f"{path.name}: the suite {match[1]} has no .name or no cases in this file")
+        if name[1] in suites:
+            raise CasesError(f"{path.name}: two suites are named {name[1]}")
+        suites[name[1]] = arrays[array[1]]
+    if not suites:
+        raise CasesError(f"{path.name}: no struct kunit_suite in it")
+    return suites
+
+
+def scan_sources(directory: Path) -> Cases:
+    """The suites and cases of every *_kunit.c in a directory, by suite name."""
+    suites: Cases = {}
+    for path in sorted(directory.glob("*_kunit.c")):
+        for name, cases in scan_source(path).items():
+            if name in suites:
+                raise CasesError(f"{path.name}: the suite {name} is in another file, too")
+            suites[name] = cases
+    if not suites:
+        raise CasesError(f"no *_kunit.c in {directory}")
+    return dict(sorted(suites.items()))
+
+
+def read_list(path: Path) -> Cases:
+    """A list in either form that scripts/cases prints."""
+    text = path.read_text()
+    if text.lstrip().startswith("{"):
+        try:
+            listed = json.loads(text)
+        except ValueError as error:
+            raise CasesError(f"{path}: {error}") from error
+        if not all(isinstance(v, list) and all(isinstance(c, str) for c in v)
+                   for v in listed.values()):
+            raise CasesError(f"{path}: not of the form {{\"suite\": [\"case\", ...]}}")
+        return {str(k): v for k, v in listed.items()}
+    suites: Cases = {}
+    for line in text.split():
+        suite, dot, case = line.partition(".")
+        if not dot:
+            raise CasesError(f"{path}: {line!r} is not suite.case")
+        suites.setdefault(suite, []).append(case)
+    return suites
