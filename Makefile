@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+# The user's verbs. Each is a script of scripts/ with a --help of its own; the
+# kernel side is in Kbuild. Variables (BASE=, CFG=, SUITE=, ...) go through.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+export BASE CFG SUITE KSRC KCC ACCEL TIMEOUT SMP MEM APPEND V DEPS OFFLINE FROM TO TOPIC FORCE MUTANT ONLY
+
+VERBS := run doctor deps fetch apply refresh series check-patches bisectable \
+	build kunit kunit-mod qemu check
+.PHONY: help mutants clean $(VERBS)
+
+help: ## this text
+	@sed -n 's/^#% \{0,1\}//p' Makefile
+
+$(VERBS):
+	@scripts/$@
+
+mutants:
+	@scripts/mutate
+
+clean: ## objects and results; the trees, which may hold your work, stay
+	rm -rf build/out out
+
+#% foliolab: patches, suites and proof for folios and memdescs on Linux 7.3
+#%
+#% The two that do everything
+#%   make run            fetch, apply, build, boot, run every suite both ways
+#%   make check          the project's own tests; last line: N passed, N failed
+#%
+#% The machine
+#%   make deps           install what is missing (DEPS=no: only say what)
+#%   make doctor         every tool, its version, and the accelerator chosen
+#%
+#% Trees and patches
+#%   make fetch          the pristine source (KSRC=tree or tarball: yours)
+#%   make apply          build/linux-7.3: the source, then one commit a patch
+#%   make refresh        regenerate patches/ from the commits of that tree
+#%   make series         the patches with topic and size
+#%   make check-patches  three ways to apply, checkpatch, series and files
+#%   make bisectable     build after every patch (FROM= TO=)
+#%
+#% Kernels and suites
+#%   make build          configure and build (CFG=debug, CFG=kasan)
+#%   make kunit          suites built in, under the tree's own kunit.py
+#%   make kunit-mod      suites as modules in a booted guest
+#%   make qemu           what 10-fixes mends: red on the base, green on the patched
+#%   make mutants        do the suites catch planted bugs?
+#%   make clean          remove objects and results, keep the trees
+#%
+#% Variables: BASE=7.3|6.12  CFG=fragment,...  SUITE=pattern  KSRC=path  V=1
+#%            ACCEL=tcg|kvm  BUILD=directory   scripts/VERB --help tells the rest

@@ -1,0 +1,18 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: GPL-2.0
+# disk: hfsplus 512
+# patch: 10-fixes hfsplus: drop the page references of the allocation bitmap
+#
+# Allocates and frees blocks of an HFS+ volume, and asks page_owner which pages
+# of its allocation file outlive the umount. Blocks of 512 bytes, so that 32
+# thousand bits, the page of a bitmap, are no more than 16 MiB.
+rounds=20
+for round in $(seq $rounds); do
+	mount -t hfsplus "$1" /mnt || exit 1
+	dd if=/dev/zero of=/mnt/file bs=64k count=128 2>/dev/null || exit 1
+	rm /mnt/file
+	umount /mnt || exit 1
+done
+leaked=$(grep -c 'hfsplus_block_\(allocate\|free\)' /sys/kernel/debug/page_owner)
+echo "pages of the allocation file after $rounds umounts: $leaked"
+[ "$leaked" = 0 ]
