@@ -44,9 +44,11 @@ check_base() {
 	esac
 }
 
-# The patched tree, and one object directory for each (base, config, compiler).
+# The patched tree, and others at its side (pristine, mutant, bisect). Objects are
+# in out/ beside their tree: the same way from one to the other everywhere, or
+# ccache would not know a file again.
 tree_dir() { echo "$BUILD/linux-$BASE"; }
-pristine_dir() { echo "$BUILD/linux-$BASE-pristine"; }
+side_dir() { echo "$BUILD/$1/linux-$BASE"; }
 series_dir() { echo "$ROOT/patches/$BASE"; }
 
 # take_lock: one writer in a checkout; verbs called by a verb inherit the lock.

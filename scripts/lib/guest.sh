@@ -41,7 +41,7 @@ boot_guest() {
 	: >"$run/results.raw"
 	run timeout -k 5 "${TIMEOUT:-300}" "qemu-system-x86_64" "${machine[@]}" \
 		-kernel "$kernel" -initrd "$initramfs" \
-		-append "console=ttyS0 panic=-1 oops=panic ${APPEND:-}" \
+		-append "console=ttyS0 panic=-1 oops=panic no_timer_check ${APPEND:-}" \
 		-chardev "file,id=console,path=$run/console.log" -serial chardev:console \
 		-device virtio-serial-pci -chardev "file,id=results,path=$run/results.raw" \
 		-device virtserialport,chardev=results,name=foliolab.results \

@@ -46,6 +46,17 @@ first_error() {
 		tail -n1 "$1"
 }
 
+# seed_objects FROM TO: begins an object directory as a copy of another of the
+# same tree. Kbuild then rebuilds only what depends on an option that differs.
+seed_objects() {
+	[[ ! -d $2 && -f $1/vmlinux ]] || return 0
+	say COPY "${2##*/}" "objects of ${1##*/}"
+	rm -rf "$2.new"
+	cp -a --reflink=auto "$1" "$2.new"
+	rm -rf "$2.new"/{foliolab,.fragments,build.log}
+	mv "$2.new" "$2"
+}
+
 # merge_config TREE OUT file...: a .config from nothing but the fragments.
 # Left alone when the fragments are what they were, so that nothing rebuilds.
 merge_config() {

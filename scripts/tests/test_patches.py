@@ -382,7 +382,7 @@ class Apply(Fixture):
 
     def test_pristine_work_tree(self) -> None:
         self.run_verb("apply", "--pristine")
-        pristine = self.root / "build/linux-7.3-pristine"
+        pristine = self.root / "build/pristine/linux-7.3"
         self.assertEqual((pristine / "mm/x.c").read_text(), lines("x"))
         self.run_verb("apply", "--pristine")
         (pristine / "mm/x.c").write_text("changed\n")

@@ -1,0 +1,1153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mm_filemap_io: what reads, writes, splices, seeks, waits and faults make of a
+ * page cache that holds folios of order 0 to 9. filemap_kunit.c has the cache
+ * itself.
+ */
+#include <linux/delay.h>
+#include <linux/highmem.h>
+#include <linux/iomap.h>
+#include <linux/mman.h>
+#include <linux/module.h>
+#include <linux/pipe_fs_i.h>
+#include <linux/splice.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+#include <linux/vmalloc.h>
+#include <linux/workqueue.h>
+#include <linux/writeback.h>
+
+#include "fixture.h"
+#include "../module/compat.h"
+
+#define MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
+/* What a buffer holds where nothing was read: no stamp has a byte like it. */
+#define UNTOUCHED	0x55
+#define BUF_SIZE	(128 * PAGE_SIZE)
+#define USER_ADDR	0x10000000UL
+
+/* One folio after the other, without a gap, up to index 128. */
+static const struct fxt_range mixed[] = {
+	{ 0, 0 }, { 1, 0 }, { 2, 1 }, { 4, 2 }, { 8, 3 }, { 16, 4 }, { 32, 2 },
+	{ 36, 0 }, { 37, 0 }, { 38, 1 }, { 40, 3 }, { 48, 4 }, { 64, 6 },
+};
+
+#define NR_MIXED	ARRAY_SIZE(mixed)
+#define MIXED_PAGES	128UL
+
+static pgoff_t end_of(unsigned int i)
+{
+	return mixed[i].index + (1UL << mixed[i].order);
+}
+
+/* We hold a reference to each folio, so that release_mixed() sees what is left of the others. */
+static void add_mixed(struct folio_fixture *fx, struct folio *folios[])
+{
+	unsigned int i;
+
+	if (!MAX_ORDER)
+		kunit_skip(fx->test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	for (i = 0; i < NR_MIXED; i++) {
+		folios[i] = fxt_add_folio(fx, mixed[i].index, mixed[i].order, 0);
+		folio_get(folios[i]);
+	}
+	fxt_expect_layout(fx, mixed, NR_MIXED);
+}
+
+/* The LRU batches of this CPU, to which init() bound the case, hold references too. */
+static void drain_lru(struct folio *folio)
+{
+	struct folio_batch fbatch;
+
+	folio_batch_init(&fbatch);
+	folio_get(folio);
+	folio_batch_add(&fbatch, folio);
+	__folio_batch_release(&fbatch);
+}
+
+static void release_mixed(struct folio_fixture *fx, struct folio *folios[])
+{
+	unsigned int i;
+
+	fxt_expect_layout(fx, mixed, NR_MIXED);
+	truncate_inode_pages(fxt_mapping(fx), 0);
+	for (i = 0; i < NR_MIXED; i++) {
+		drain_lru(folios[i]);
+		KUNIT_EXPECT_FALSE_MSG(fx->test, folio_test_locked(folios[i]), "folio %u", i);
+		KUNIT_EXPECT_EQ_MSG(fx->test, folio_ref_count(folios[i]), 1, "folio %u", i);
+		folio_put(folios[i]);
+	}
+}
+
+static void free_buffer(void *buf)
+{
+	vfree(buf);
+}
+
+static u8 *new_buffer(struct kunit *test)
+{
+	u8 *buf = vmalloc(BUF_SIZE);
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_buffer, buf));
+	memset(buf, UNTOUCHED, BUF_SIZE);
+	return buf;
+}
+
+/* Reads as read(2) does; expects @want bytes of the file and not one more, or an error. */
+static void check_read(struct folio_fixture *fx, u8 *buf, loff_t pos, size_t len,
+		       int iocb_flags, ssize_t want)
+{
+	struct kvec kvec = { .iov_base = buf, .iov_len = len };
+	struct iov_iter iter;
+	struct kiocb iocb;
+	ssize_t ret;
+
+	KUNIT_ASSERT_LE(fx->test, len + 8, BUF_SIZE);
+	init_sync_kiocb(&iocb, fxt_file(fx));
+	iocb.ki_pos = pos;
+	iocb.ki_flags |= iocb_flags;
+	iov_iter_kvec(&iter, ITER_DEST, &kvec, 1, len);
+	ret = generic_file_read_iter(&iocb, &iter);
+	KUNIT_EXPECT_EQ_MSG(fx->test, ret, want, "read %zu from %lld", len, pos);
+	ret = clamp_t(ssize_t, ret, 0, len);
+	KUNIT_EXPECT_EQ_MSG(fx->test, iocb.ki_pos, pos + ret, "read %zu from %lld", len, pos);
+	fxt_expect_buffer(fx, buf, pos, ret);
+	KUNIT_EXPECT_NULL_MSG(fx->test, memchr_inv(buf + ret, UNTOUCHED, len + 8 - ret),
+			      "written past the end: read %zu from %lld", len, pos);
+	memset(buf, UNTOUCHED, ret);
+}
+
+static const size_t lengths[] = {
+	1, 2, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 9 * PAGE_SIZE + 7,
+};
+
+/* Where a folio starts, and the byte at either side; the first edge lies before the file. */
+#define NR_EDGES	(3 * NR_MIXED)
+
+static loff_t edge(unsigned int n)
+{
+	return FXT_POS(mixed[n / 3].index) + (int)(n % 3) - 1;
+}
+
+/* Reading. */
+
+static void read_across_edges(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio *folios[NR_MIXED];
+	u8 *buf = new_buffer(test);
+	unsigned int i, l;
+
+	add_mixed(fx, folios);
+	for (i = 1; i < NR_EDGES; i++)
+		for (l = 0; l < ARRAY_SIZE(lengths); l++)
+			check_read(fx, buf, edge(i), lengths[l], 0, lengths[l]);
+	/* All of it at once, from a page in the middle. */
+	check_read(fx, buf, FXT_POS(5) + 1, BUF_SIZE - 6 * PAGE_SIZE, 0, BUF_SIZE - 6 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 0);
+	for (i = 0; i < NR_MIXED; i++)
+		KUNIT_EXPECT_TRUE_MSG(test, folio_test_referenced(folios[i]) ||
+				      folio_test_active(folios[i]), "folio %u not accessed", i);
+	release_mixed(fx, folios);
+}
+
+/* The folio that EOF lies in holds more bytes than the file has; none of them may be seen. */
+static void read_to_eof(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	unsigned int order = fxt_order(test), i;
+	loff_t size = PAGE_SIZE << order;
+	const loff_t eofs[] = {
+		1, PAGE_SIZE - 1, PAGE_SIZE, size / 2, size / 2 + 1, size - PAGE_SIZE + 1,
+		size - 1, size,
+	};
+	u8 *buf = new_buffer(test);
+
+	fxt_add_folio(fx, 0, order, 0);
+	KUNIT_ASSERT_EQ(test, order, folio_order(fxt_add_folio(fx, 1UL << order, order, 0)));
+	for (i = 0; i < ARRAY_SIZE(eofs); i++) {
+		loff_t eof = size + eofs[i];
+
+		i_size_write(&fx->inode, eof);
+		check_read(fx, buf, eof - 1, 2 * PAGE_SIZE, 0, 1);
+		check_read(fx, buf, size - 1, 2 * PAGE_SIZE, 0,
+			   min_t(loff_t, eof - size + 1, 2 * PAGE_SIZE));
+		check_read(fx, buf, eof, 2 * PAGE_SIZE, 0, 0);
+		check_read(fx, buf, eof + 1, 2 * PAGE_SIZE, 0, 0);
+		check_read(fx, buf, 2 * size, PAGE_SIZE, 0, 0);
+	}
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 0);
+}
+
+/* A folio that is not uptodate is read whole, once, wherever the read hits it. */
+static void read_not_uptodate(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	unsigned int order = fxt_order(test), i;
+	unsigned long nr = 1UL << order;
+	u8 *buf = new_buffer(test);
+	const loff_t starts[] = {
+		FXT_POS(nr) - 5, FXT_POS(nr), FXT_POS(nr + nr / 2) + 1, FXT_POS(2 * nr) - 5,
+	};
+
+	fxt_add_folio(fx, 0, order, 0);
+	fxt_add_folio(fx, 2 * nr, order, 0);
+	for (i = 0; i < ARRAY_SIZE(starts); i++) {
+		struct folio *folio = fxt_add_folio(fx, nr, order, FXT_NOT_UPTODATE);
+		const struct fxt_call *call;
+
+		KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+		folio_zero_segment(folio, 0, folio_size(folio));
+		folio_get(folio);
+		check_read(fx, buf, starts[i], 10, 0, 10);
+		KUNIT_EXPECT_EQ_MSG(test, fxt_count_calls(fx, FXT_READ_FOLIO), 1, "start %u", i);
+		call = fxt_find_call(fx, FXT_READ_FOLIO, nr);
+		KUNIT_ASSERT_NOT_NULL_MSG(test, call, "start %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, call->order, order, "start %u", i);
+		KUNIT_EXPECT_TRUE_MSG(test, folio_test_uptodate(folio), "start %u", i);
+		KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(folio), "start %u", i);
+		truncate_inode_pages_range(fxt_mapping(fx), FXT_POS(nr), FXT_POS(2 * nr) - 1);
+		drain_lru(folio);
+		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio), 1, "start %u", i);
+		folio_put(folio);
+		fxt_forget_calls(fx);
+	}
+}
+
+static int read_folio_stamped(struct file *file, struct folio *folio)
+{
+	fxt_stamp(container_of(folio->mapping->host, struct folio_fixture, inode),
+		  folio, folio->index);
+	folio_end_read(folio, true);
+	return 0;
+}
+
+static int read_folio_fails(struct file *file, struct folio *folio)
+{
+	folio_end_read(folio, false);
+	return 0;
+}
+
+static int read_folio_nomem(struct file *file, struct folio *folio)
+{
+	folio_unlock(folio);
+	return -ENOMEM;
+}
+
+/* Asks once to be called again; PG_private remembers. */
+static int read_folio_again(struct file *file, struct folio *folio)
+{
+	if (!folio_test_private(folio)) {
+		folio_attach_private(folio, folio);
+		folio_unlock(folio);
+		return AOP_TRUNCATED_PAGE;
+	}
+	folio_detach_private(folio);
+	return read_folio_stamped(file, folio);
+}
+
+static void readahead_nothing(struct readahead_control *rac)
+{
+}
+
+static const struct address_space_operations lazy_aops = {
+	.read_folio	= read_folio_stamped,
+	.readahead	= readahead_nothing,
+};
+
+static const struct address_space_operations failing_aops = {
+	.read_folio	= read_folio_fails,
+};
+
+static const struct address_space_operations lazy_failing_aops = {
+	.read_folio	= read_folio_fails,
+	.readahead	= readahead_nothing,
+};
+
+static const struct address_space_operations nomem_aops = {
+	.read_folio	= read_folio_nomem,
+};
+
+static const struct address_space_operations again_aops = {
+	.read_folio	= read_folio_again,
+};
+
+/* What is not there is read in folios of the smallest order allowed, aligned to their size. */
+static void read_uncached(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i;
+	struct folio_fixture *fx = fxt_create(test, order, MAX_ORDER);
+	unsigned long nr = 1UL << order;
+	const struct address_space_operations *own = fxt_mapping(fx)->a_ops;
+	const struct fxt_range want[] = { { 2 * nr, order }, { 3 * nr, order } };
+	const loff_t starts[] = { 0, PAGE_SIZE - 1, FXT_POS(nr / 2), FXT_POS(nr) - 1 };
+	u8 *buf = new_buffer(test);
+
+	for (i = 0; i < ARRAY_SIZE(starts); i++) {
+		loff_t pos = FXT_POS(2 * nr) + starts[i];
+		bool across = starts[i] == FXT_POS(nr) - 1;
+
+		check_read(fx, buf, pos, across ? 2 : 1, 0, across ? 2 : 1);
+		fxt_expect_layout(fx, want, across ? 2 : 1);
+		KUNIT_EXPECT_EQ_MSG(test, fxt_count_calls(fx, FXT_READ_FOLIO), across ? 2 : 1,
+				    "from %lld", pos);
+		truncate_inode_pages(fxt_mapping(fx), 0);
+		fxt_forget_calls(fx);
+
+		/* Readahead brings nothing, so the read has to create the folio itself. */
+		fxt_mapping(fx)->a_ops = &lazy_aops;
+		check_read(fx, buf, pos, across ? 2 : 1, 0, across ? 2 : 1);
+		fxt_expect_layout(fx, want, across ? 2 : 1);
+		fxt_expect_consistent(fx);
+		truncate_inode_pages(fxt_mapping(fx), 0);
+		fxt_mapping(fx)->a_ops = own;
+	}
+}
+
+/* A folio that was made for a read that fails stays for the next, without our reference. */
+static void read_uncached_error(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = fxt_create(test, order, MAX_ORDER);
+	unsigned long nr = 1UL << order;
+	const struct fxt_range want = { nr, order };
+	u8 *buf = new_buffer(test);
+	struct folio *folio;
+
+	fxt_mapping(fx)->a_ops = &lazy_failing_aops;
+	check_read(fx, buf, FXT_POS(2 * nr) - 5, 5, 0, -EIO);
+	fxt_expect_layout(fx, &want, 1);
+	folio = filemap_get_folio(fxt_mapping(fx), 2 * nr - 1);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_uptodate(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+	truncate_inode_pages(fxt_mapping(fx), 0);
+	drain_lru(folio);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
+	folio_put(folio);
+}
+
+static void read_noio(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order;
+	struct fxt_range want[] = { { 0, order }, { nr, order } };
+	u8 *buf = new_buffer(test);
+	struct folio *folio;
+
+	check_read(fx, buf, 0, 10, IOCB_NOIO, -EAGAIN);
+	fxt_expect_layout(fx, NULL, 0);
+	fxt_add_folio(fx, 0, order, 0);
+	check_read(fx, buf, FXT_POS(nr) - 5, 10, IOCB_NOIO, 5);
+	fxt_expect_layout(fx, want, 1);
+
+	folio = fxt_add_folio(fx, nr, order, FXT_NOT_UPTODATE);
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	folio_get(folio);
+	check_read(fx, buf, FXT_POS(nr) - 5, 10, IOCB_NOIO, 5);
+	check_read(fx, buf, FXT_POS(2 * nr) - 5, 5, IOCB_NOIO, -EAGAIN);
+	check_read(fx, buf, FXT_POS(2 * nr) - 5, 5, IOCB_NOWAIT, -EAGAIN);
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+	folio_lock(folio);
+	check_read(fx, buf, FXT_POS(2 * nr) - 5, 5, IOCB_NOIO, -EAGAIN);
+	check_read(fx, buf, FXT_POS(2 * nr) - 5, 5, IOCB_NOWAIT, -EAGAIN);
+	KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
+	/* Whoever has the lock does not matter once the data is there. */
+	folio_mark_uptodate(folio);
+	check_read(fx, buf, FXT_POS(2 * nr) - 5, 5, IOCB_NOWAIT, 5);
+	folio_unlock(folio);
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 0);
+	fxt_expect_layout(fx, want, 2);
+	truncate_inode_pages(fxt_mapping(fx), 0);
+	drain_lru(folio);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
+	folio_put(folio);
+}
+
+static void read_errors(struct kunit *test)
+{
+	static const struct {
+		const struct address_space_operations *aops;
+		int err;
+	} how[] = { { &failing_aops, -EIO }, { &nomem_aops, -ENOMEM }, { &again_aops, 0 } };
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	unsigned int order = fxt_order(test), i;
+	unsigned long nr = 1UL << order;
+	u8 *buf = new_buffer(test);
+
+	fxt_add_folio(fx, 0, order, 0);
+	for (i = 0; i < ARRAY_SIZE(how); i++) {
+		struct folio *folio = fxt_add_folio(fx, nr, order, FXT_NOT_UPTODATE);
+		int err = how[i].err;
+
+		KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+		folio_get(folio);
+		fxt_mapping(fx)->a_ops = how[i].aops;
+		check_read(fx, buf, FXT_POS(2 * nr) - 5, 5, 0, err ?: 5);
+		if (!err)
+			folio_clear_uptodate(folio);
+		/* What was read before the error counts; the error comes next time. */
+		check_read(fx, buf, FXT_POS(nr) - 5, 10, 0, err ? 5 : 10);
+		KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(folio), "error %d", err);
+		KUNIT_EXPECT_EQ_MSG(test, folio_test_uptodate(folio), !err, "error %d", err);
+		truncate_inode_pages_range(fxt_mapping(fx), FXT_POS(nr), FXT_POS(2 * nr) - 1);
+		drain_lru(folio);
+		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio), 1, "error %d", err);
+		folio_put(folio);
+	}
+}
+
+static void read_dontcache(struct kunit *test)
+{
+#ifdef IOCB_DONTCACHE
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = fxt_create(test, order, MAX_ORDER);
+	unsigned long nr = 1UL << order;
+	const struct fxt_range want = { 0, order };
+	u8 *buf = new_buffer(test);
+
+	fxt_add_folio(fx, 0, order, 0);
+	fxt_mapping(fx)->a_ops = &lazy_aops;
+	check_read(fx, buf, FXT_POS(nr) - 5, 10, IOCB_DONTCACHE, 10);
+	/* It leaves what was there before, and nothing of its own. */
+	fxt_expect_layout(fx, &want, 1);
+	fxt_expect_consistent(fx);
+#else
+	kunit_skip(test, "this kernel has no IOCB_DONTCACHE");
+#endif
+}
+
+struct waiter {
+	struct work_struct work;
+	struct folio_fixture *fx;
+	loff_t pos;
+	bool read;
+	u8 *buf;
+	ssize_t ret;
+	bool done;
+};
+
+static void wait_for_folio(struct work_struct *work)
+{
+	struct waiter *waiter = container_of(work, struct waiter, work);
+	loff_t pos = waiter->pos;
+
+	if (waiter->read)
+		waiter->ret = kernel_read(waiter->fx->file, waiter->buf, 1, &pos);
+	else
+		waiter->ret = filemap_fdatawait_range(fxt_mapping(waiter->fx), pos, pos);
+	WRITE_ONCE(waiter->done, true);
+}
+
+static void start_waiter(struct kunit *test, struct waiter *waiter, struct folio *folio)
+{
+	unsigned int i;
+
+	INIT_WORK_ONSTACK(&waiter->work, wait_for_folio);
+	schedule_work(&waiter->work);
+	for (i = 0; i < 10000 && !folio_test_waiters(folio) && !READ_ONCE(waiter->done); i++)
+		usleep_range(500, 1000);
+	KUNIT_EXPECT_FALSE_MSG(test, READ_ONCE(waiter->done), "nobody waits at %lld", waiter->pos);
+}
+
+static void finish_waiter(struct waiter *waiter)
+{
+	flush_work(&waiter->work);
+	destroy_work_on_stack(&waiter->work);
+}
+
+/* A reader waits for the read that is under way, and starts one of its own only if that failed. */
+static void read_waits_for_end_read(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order;
+	u8 *buf = new_buffer(test);
+	int success;
+
+	fxt_file(fx);
+	for (success = 0; success <= 1; success++) {
+		struct folio *folio = fxt_add_folio(fx, nr, order, FXT_NOT_UPTODATE);
+		struct waiter waiter = {
+			.fx = fx, .pos = FXT_POS(2 * nr) - 1, .read = true, .buf = buf,
+		};
+
+		KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+		folio_lock(folio);
+		start_waiter(test, &waiter, folio);
+		folio_end_read(folio, success);
+		finish_waiter(&waiter);
+		KUNIT_EXPECT_EQ_MSG(test, waiter.ret, 1, "success %d", success);
+		fxt_expect_buffer(fx, buf, waiter.pos, 1);
+		KUNIT_EXPECT_TRUE_MSG(test, folio_test_uptodate(folio), "success %d", success);
+		KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(folio), "success %d", success);
+		KUNIT_EXPECT_EQ_MSG(test, fxt_count_calls(fx, FXT_READ_FOLIO), !success,
+				    "success %d", success);
+		truncate_inode_pages(fxt_mapping(fx), 0);
+		fxt_forget_calls(fx);
+	}
+}
+
+/* Any byte of a folio under writeback is. */
+static void fdatawait_range_edges(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	unsigned int order = fxt_order(test), i;
+	unsigned long nr = 1UL << order;
+	struct folio *folio = fxt_add_folio(fx, nr, order, 0);
+	struct file *file = fxt_file(fx);
+	const loff_t inside[] = { FXT_POS(nr), FXT_POS(2 * nr) - 1 };
+	const loff_t outside[] = { FXT_POS(nr) - 1, FXT_POS(2 * nr) };
+
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	for (i = 0; i < ARRAY_SIZE(inside); i++) {
+		struct waiter waiter = { .fx = fx, .pos = inside[i] };
+
+		folio_lock(folio);
+		folio_start_writeback(folio);
+		folio_unlock(folio);
+		/* These would never return. */
+		KUNIT_EXPECT_EQ(test, 0, filemap_fdatawait_range(fxt_mapping(fx), outside[i],
+								 outside[i]));
+		start_waiter(test, &waiter, folio);
+		mapping_set_error(fxt_mapping(fx), -ENOSPC);
+		folio_end_writeback(folio);
+		finish_waiter(&waiter);
+		/* The error that came meanwhile is told, and told once. */
+		KUNIT_EXPECT_EQ_MSG(test, waiter.ret, -ENOSPC, "at %lld", inside[i]);
+		KUNIT_EXPECT_EQ_MSG(test, 0, filemap_check_errors(fxt_mapping(fx)),
+				    "at %lld", inside[i]);
+		/* And once to each file that was open then. */
+		KUNIT_EXPECT_EQ_MSG(test, -ENOSPC, file_check_and_advance_wb_err(file),
+				    "at %lld", inside[i]);
+		KUNIT_EXPECT_EQ_MSG(test, 0, file_check_and_advance_wb_err(file),
+				    "at %lld", inside[i]);
+	}
+}
+
+/* mapping_read_folio_gfp() and its like: an uptodate folio that contains the index, or an error. */
+static void read_cache_folio_each_index(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = fxt_create(test, order, MAX_ORDER);
+	struct address_space *mapping = fxt_mapping(fx);
+	unsigned long nr = 1UL << order, i;
+	const struct fxt_range want = { nr, order };
+	struct folio *folio, *found;
+
+	/* Not there yet: made and read. */
+	folio = read_cache_folio(mapping, 2 * nr - 1, NULL, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	fxt_expect_layout(fx, &want, 1);
+	fxt_expect_stamped(fx, FXT_POS(nr), FXT_POS(2 * nr));
+	for (i = nr; i < 2 * nr; i++) {
+		found = mapping_read_folio_gfp(mapping, i, GFP_KERNEL);
+		KUNIT_ASSERT_PTR_EQ_MSG(test, found, folio, "index %lu", i);
+		KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(folio), "index %lu", i);
+		folio_put(found);
+	}
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 1);
+
+	/* There, but not uptodate. */
+	folio_clear_uptodate(folio);
+	found = read_cache_folio(mapping, 2 * nr - 1, read_folio_fails, NULL);
+	KUNIT_EXPECT_PTR_EQ(test, found, ERR_PTR(-EIO));
+	found = read_cache_folio(mapping, 2 * nr - 1, read_folio_nomem, NULL);
+	KUNIT_EXPECT_PTR_EQ(test, found, ERR_PTR(-ENOMEM));
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_uptodate(folio));
+	found = read_cache_folio(mapping, nr, read_folio_again, NULL);
+	KUNIT_EXPECT_PTR_EQ(test, found, folio);
+	KUNIT_EXPECT_TRUE(test, folio_test_uptodate(folio));
+	folio_put(folio);
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 1);
+
+	truncate_inode_pages(mapping, 0);
+	drain_lru(folio);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
+	folio_put(folio);
+	/* A new folio that could not be read stays, not uptodate and unlocked. */
+	found = read_cache_folio(mapping, nr, read_folio_fails, NULL);
+	KUNIT_EXPECT_PTR_EQ(test, found, ERR_PTR(-EIO));
+	found = filemap_get_folio(mapping, 2 * nr - 1);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(found));
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(found));
+	KUNIT_EXPECT_FALSE(test, folio_test_uptodate(found));
+	truncate_inode_pages(mapping, 0);
+	drain_lru(found);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(found), 1);
+	folio_put(found);
+}
+
+/* Writing. */
+
+/* Writes zeroes, which no stamp contains: each byte beside them must still be stamped. */
+static void check_write(struct folio_fixture *fx, struct folio *folios[], loff_t pos, size_t len)
+{
+	struct kunit *test = fx->test;
+	struct kvec zeroes[16];
+	struct iov_iter iter;
+	struct kiocb iocb;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(zeroes); i++)
+		zeroes[i] = (struct kvec) {
+			.iov_base = page_address(ZERO_PAGE(0)), .iov_len = PAGE_SIZE,
+		};
+	iov_iter_kvec(&iter, ITER_SOURCE, zeroes, ARRAY_SIZE(zeroes),
+		      ARRAY_SIZE(zeroes) * PAGE_SIZE);
+	iov_iter_truncate(&iter, len);
+	init_sync_kiocb(&iocb, fxt_file(fx));
+	iocb.ki_pos = pos;
+	KUNIT_ASSERT_EQ_MSG(test, generic_perform_write(&iocb, &iter), len,
+			    "write %zu at %lld", len, pos);
+	KUNIT_EXPECT_EQ_MSG(test, iocb.ki_pos, pos + len, "write %zu at %lld", len, pos);
+	fxt_expect_stamped(fx, max(pos - 64, 0), pos);
+	fxt_expect_zeroed(fx, pos, pos + len);
+	fxt_expect_stamped(fx, pos + len, pos + len + 64);
+	for (i = 0; i < NR_MIXED; i++) {
+		bool hit = FXT_POS(mixed[i].index) < pos + (loff_t)len && FXT_POS(end_of(i)) > pos;
+
+		KUNIT_EXPECT_EQ_MSG(test, folio_test_dirty(folios[i]), hit,
+				    "folio %u, write %zu at %lld", i, len, pos);
+		folio_clear_dirty(folios[i]);
+		if (hit)
+			fxt_stamp(fx, folios[i], mixed[i].index);
+	}
+}
+
+static void write_across_edges(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio *folios[NR_MIXED];
+	unsigned int i, l;
+
+	add_mixed(fx, folios);
+	/* The simplest filesystem that writes: it keeps no dirty marks. */
+	fxt_mapping(fx)->a_ops = &ram_aops;
+	for (i = 1; i < NR_EDGES; i++)
+		for (l = 0; l < ARRAY_SIZE(lengths); l++)
+			check_write(fx, folios, edge(i), lengths[l]);
+	release_mixed(fx, folios);
+}
+
+/* Splicing and seeking. */
+
+struct splice_target {
+	u8 *buf;
+	size_t done;
+};
+
+static int splice_buf(struct pipe_inode_info *pipe, struct pipe_buffer *buf, struct splice_desc *sd)
+{
+	struct splice_target *to = sd->u.data;
+
+	memcpy_from_page(to->buf + to->done, buf->page, buf->offset, sd->len);
+	to->done += sd->len;
+	return sd->len;
+}
+
+static int splice_all(struct pipe_inode_info *pipe, struct splice_desc *sd)
+{
+	return __splice_from_pipe(pipe, sd, splice_buf);
+}
+
+static void splice_across_edges(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio *folios[NR_MIXED];
+	struct splice_target to = { .buf = new_buffer(test) };
+	loff_t eof = FXT_POS(MIXED_PAGES) - PAGE_SIZE - 1;
+	struct file *file = fxt_file(fx);
+	unsigned int i, l;
+
+	add_mixed(fx, folios);
+	i_size_write(&fx->inode, eof);
+	for (i = 1; i < NR_EDGES; i++) {
+		for (l = 0; l <= ARRAY_SIZE(lengths); l++) {
+			loff_t pos = edge(i);
+			/* The last fills the pipe more than once, and meets EOF. */
+			size_t len = l < ARRAY_SIZE(lengths) ? lengths[l] : eof;
+			size_t want = min_t(loff_t, len, eof - pos);
+			struct splice_desc sd = {
+				.total_len = len, .pos = pos, .u.data = &to,
+			};
+
+			if (l == ARRAY_SIZE(lengths) && i % 9)
+				continue;
+			to.done = 0;
+			KUNIT_EXPECT_EQ_MSG(test, splice_direct_to_actor(file, &sd, splice_all),
+					    want, "splice %zu from %lld", len, pos);
+			KUNIT_EXPECT_EQ_MSG(test, to.done, want, "splice %zu from %lld", len, pos);
+			fxt_expect_buffer(fx, to.buf, pos, to.done);
+		}
+	}
+	i_size_write(&fx->inode, FXT_POS(MIXED_PAGES));
+	release_mixed(fx, folios);
+}
+
+/*
+ * Preallocated extents: what the page cache has is data, the rest is a hole.
+ *
+ *	0   1   2      4        8     16   32   40    48    64    128
+ *	| 0 | - | 1 nu | 2 dirty| - - | 4  | nu | 3   | -   | shadow |
+ */
+static const struct seek_range {
+	struct fxt_range range;
+	bool data;
+} seek_ranges[] = {
+	{ { 0, 0 }, true }, { { 1, 0 }, false }, { { 2, 1 }, false }, { { 4, 2 }, true },
+	{ { 8, 3 }, false }, { { 16, 4 }, true }, { { 32, 3 }, false }, { { 40, 3 }, true },
+	{ { 48, 4 }, false }, { { 64, 6 }, true },
+};
+
+#if IS_ENABLED(CONFIG_FS_IOMAP)
+static int map_unwritten(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
+			 struct iomap *iomap, struct iomap *srcmap)
+{
+	iomap->type = IOMAP_UNWRITTEN;
+	iomap->addr = 0;
+	iomap->length = i_size_read(inode);
+	return 0;
+}
+
+static const struct iomap_ops unwritten_ops = {
+	.iomap_begin	= map_unwritten,
+};
+
+static bool is_data(loff_t pos)
+{
+	unsigned int i = ARRAY_SIZE(seek_ranges) - 1;
+
+	while (FXT_POS(seek_ranges[i].range.index) > pos)
+		i--;
+	return seek_ranges[i].data;
+}
+
+/* Byte by page: the next place that is, or is not, data. */
+static loff_t seek_slowly(loff_t pos, loff_t eof, bool data)
+{
+	while (pos < eof && is_data(pos) != data)
+		pos = round_down(pos, PAGE_SIZE) + PAGE_SIZE;
+	if (pos >= eof)
+		return data ? -ENXIO : eof;
+	return pos;
+}
+#endif
+
+static void seek_hole_data_edges(struct kunit *test)
+{
+#if IS_ENABLED(CONFIG_FS_IOMAP)
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	XA_STATE_ORDER(xas, &fxt_mapping(fx)->i_pages, 64, 6);
+	const loff_t eofs[] = { FXT_POS(128), FXT_POS(128) - 1, FXT_POS(60), FXT_POS(20) + 5 };
+	unsigned int i, e;
+	loff_t pos;
+	int d;
+
+	if (!MAX_ORDER)
+		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	fxt_add_folio(fx, 0, 0, 0);
+	fxt_add_folio(fx, 2, 1, FXT_NOT_UPTODATE);
+	fxt_add_folio(fx, 4, 2, FXT_DIRTY);
+	fxt_add_folio(fx, 16, 4, 0);
+	fxt_add_folio(fx, 32, 3, FXT_NOT_UPTODATE);
+	fxt_add_folio(fx, 40, 3, 0);
+	do {
+		xas_lock_irq(&xas);
+		xas_store(&xas, xa_mk_value(0));
+		xas_unlock_irq(&xas);
+	} while (xas_nomem(&xas, GFP_KERNEL));
+
+	for (e = 0; e < ARRAY_SIZE(eofs); e++) {
+		i_size_write(&fx->inode, eofs[e]);
+		for (i = 0; i < 5 * ARRAY_SIZE(seek_ranges); i++) {
+			const struct fxt_range *r = &seek_ranges[i / 5].range;
+
+			/* Around its first byte, and in the middle of its last page. */
+			d = i % 5 - 1;
+			pos = FXT_POS(r->index) + d;
+			if (d == 2)
+				pos = FXT_POS(r->index + (1UL << r->order)) - 100;
+			if (d == 3)
+				pos = FXT_POS(r->index + (1UL << r->order) / 2);
+			if (pos < 0 || pos >= eofs[e])
+				continue;
+			KUNIT_EXPECT_EQ_MSG(test, iomap_seek_data(&fx->inode, pos, &unwritten_ops),
+					    seek_slowly(pos, eofs[e], true),
+					    "data from %lld of %lld", pos, eofs[e]);
+			KUNIT_EXPECT_EQ_MSG(test, iomap_seek_hole(&fx->inode, pos, &unwritten_ops),
+					    seek_slowly(pos, eofs[e], false),
+					    "hole from %lld of %lld", pos, eofs[e]);
+		}
+	}
+#else
+	kunit_skip(test, "needs CONFIG_FS_IOMAP");
+#endif
+}
+
+/* Questions about a range of bytes. */
+
+static void range_has_page_edges(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct address_space *mapping = fxt_mapping(fx);
+	unsigned int order = fxt_order(test), i;
+	loff_t first = FXT_POS(1UL << order), end = 2 * first;
+	struct folio *folio = fxt_add_folio(fx, 1UL << order, order, 0);
+	const struct { loff_t from, to; bool want; } ranges[] = {
+		{ 0, first - 1, false }, { 0, first, true }, { first - 1, first - 1, false },
+		{ first, first, true }, { first + 1, end - 2, true }, { end - 1, end - 1, true },
+		{ end - 1, 3 * end, true }, { end, 3 * end, false }, { 0, LLONG_MAX, true },
+		{ end, end - 1, false }, { first, first - 1, false },
+	};
+	/* More of the cache that says nothing about the range: a shadow. */
+	XA_STATE(xas, &mapping->i_pages, 0);
+
+	do {
+		xas_lock_irq(&xas);
+		xas_store(&xas, xa_mk_value(0));
+		xas_unlock_irq(&xas);
+	} while (xas_nomem(&xas, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+		loff_t from = ranges[i].from, to = ranges[i].to;
+		bool want = ranges[i].want;
+
+		KUNIT_EXPECT_EQ_MSG(test, filemap_range_has_page(mapping, from, to), want,
+				    "%lld to %lld", from, to);
+		KUNIT_EXPECT_FALSE_MSG(test, filemap_range_has_writeback(mapping, from, to),
+				       "clean, %lld to %lld", from, to);
+		folio_mark_dirty(folio);
+		KUNIT_EXPECT_EQ_MSG(test, filemap_range_has_writeback(mapping, from, to), want,
+				    "dirty, %lld to %lld", from, to);
+		folio_lock(folio);
+		folio_clear_dirty_for_io(folio);
+		KUNIT_EXPECT_EQ_MSG(test, filemap_range_has_writeback(mapping, from, to), want,
+				    "locked, %lld to %lld", from, to);
+		folio_start_writeback(folio);
+		folio_unlock(folio);
+		KUNIT_EXPECT_EQ_MSG(test, filemap_range_has_writeback(mapping, from, to), want,
+				    "writeback, %lld to %lld", from, to);
+		folio_end_writeback(folio);
+	}
+}
+
+/* A byte is enough to lose its folio, mapped or not, but no other. */
+static void invalidate_inode_edges(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct address_space *mapping = fxt_mapping(fx);
+	unsigned int order = fxt_order(test), i;
+	unsigned long nr = 1UL << order;
+	const struct fxt_range all[] = { { 0, order }, { nr, order }, { 2 * nr, order } };
+	const struct fxt_range rest[] = { all[0], all[2] };
+	const loff_t bytes[] = {
+		FXT_POS(nr), FXT_POS(nr + nr / 2), FXT_POS(2 * nr) - 1,
+	};
+
+	fxt_add_folio(fx, 0, order, 0);
+	fxt_add_folio(fx, 2 * nr, order, 0);
+	fxt_switch_mm(fxt_new_mm(test));
+	for (i = 0; i < ARRAY_SIZE(bytes); i++) {
+		struct folio *folio = fxt_add_folio(fx, nr, order, 0);
+		struct kiocb iocb;
+
+		fxt_mmap(fx, USER_ADDR, 0, 3 * nr, PROT_READ, MAP_SHARED);
+		fxt_touch(test, USER_ADDR, 3 * nr, false);
+		KUNIT_ASSERT_GT_MSG(test, folio_mapcount(folio), 0, "byte %lld", bytes[i]);
+		fxt_expect_layout(fx, all, 3);
+
+		init_sync_kiocb(&iocb, fxt_file(fx));
+		iocb.ki_pos = bytes[i];
+		iocb.ki_flags |= IOCB_NOWAIT;
+		KUNIT_EXPECT_EQ_MSG(test, kiocb_invalidate_pages(&iocb, 1), -EAGAIN,
+				    "byte %lld", bytes[i]);
+		fxt_expect_layout(fx, all, 3);
+		KUNIT_EXPECT_EQ_MSG(test, filemap_invalidate_inode(&fx->inode, false, bytes[i],
+								   bytes[i]), 0,
+				    "byte %lld", bytes[i]);
+		fxt_expect_layout(fx, rest, 2);
+		/* With the folio gone nothing would have to wait. */
+		KUNIT_EXPECT_EQ_MSG(test, kiocb_invalidate_pages(&iocb, 1), 0,
+				    "byte %lld", bytes[i]);
+		KUNIT_EXPECT_FALSE_MSG(test, rwsem_is_locked(&mapping->invalidate_lock),
+				       "byte %lld", bytes[i]);
+		KUNIT_ASSERT_EQ(test, 0, vm_munmap(USER_ADDR, 3 * nr << PAGE_SHIFT));
+	}
+}
+
+static void release_folio_asks_once(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	unsigned int order = fxt_order(test);
+	struct folio *folio = fxt_add_folio(fx, 0, order, 0);
+
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	folio_lock(folio);
+	/* Nothing to release. */
+	KUNIT_EXPECT_TRUE(test, filemap_release_folio(folio, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_RELEASE_FOLIO), 0);
+	folio_attach_private(folio, fx);
+	/* Under writeback the private data is in use. */
+	folio_start_writeback(folio);
+	KUNIT_EXPECT_FALSE(test, filemap_release_folio(folio, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_RELEASE_FOLIO), 0);
+	folio_end_writeback(folio);
+	fx->refuse_release = true;
+	KUNIT_EXPECT_FALSE(test, filemap_release_folio(folio, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_RELEASE_FOLIO), 1);
+	KUNIT_EXPECT_TRUE(test, folio_test_private(folio));
+	fx->refuse_release = false;
+	KUNIT_EXPECT_TRUE(test, filemap_release_folio(folio, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_RELEASE_FOLIO), 2);
+	KUNIT_EXPECT_FALSE(test, folio_test_private(folio));
+	folio_unlock(folio);
+}
+
+/* Faults. */
+
+static long rss_file(void)
+{
+	return percpu_counter_sum(&current->mm->rss_stat[MM_FILEPAGES]);
+}
+
+/* The file's bytes as user space sees them. */
+static void expect_user(struct folio_fixture *fx, u8 *buf, unsigned long addr, loff_t pos,
+			size_t len)
+{
+	KUNIT_ASSERT_EQ_MSG(fx->test, 0, copy_from_user(buf, (void __user *)addr, len),
+			    "%zu at %lld", len, pos);
+	fxt_expect_buffer(fx, buf, pos, len);
+	memset(buf, UNTOUCHED, len);
+}
+
+/* Maps @nr pages, faults on one, and looks at what fault-around mapped with it. */
+static void check_fault_around(struct folio_fixture *fx, struct folio *folios[], u8 *buf,
+			       pgoff_t index, unsigned long nr, unsigned long touch)
+{
+	unsigned long addr = fxt_mmap(fx, USER_ADDR, index, nr, PROT_READ, MAP_SHARED);
+	struct kunit *test = fx->test;
+	unsigned long mapped = 0;
+	unsigned int i;
+
+	expect_user(fx, buf, addr + (touch << PAGE_SHIFT), FXT_POS(index + touch), 8);
+	for (i = 0; i < NR_MIXED; i++) {
+		struct fxt_walk walk = fxt_walk_mm(current->mm, addr, nr, folios[i]);
+
+		KUNIT_EXPECT_EQ_MSG(test, folio_mapcount(folios[i]), walk.ptes,
+				    "folio %u, page %lu of %lu + %lu", i, touch, index, nr);
+		mapped += walk.ptes;
+	}
+	KUNIT_EXPECT_EQ_MSG(test, rss_file(), mapped, "page %lu of %lu + %lu", touch, index, nr);
+	expect_user(fx, buf, addr, FXT_POS(index), nr << PAGE_SHIFT);
+	KUNIT_EXPECT_EQ_MSG(test, rss_file(), nr, "page %lu of %lu + %lu", touch, index, nr);
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, nr << PAGE_SHIFT));
+	KUNIT_EXPECT_EQ_MSG(test, rss_file(), 0, "page %lu of %lu + %lu", touch, index, nr);
+}
+
+/* Windows of the file that start and end inside folios. */
+static void fault_around_mixed(struct kunit *test)
+{
+	static const struct { pgoff_t index, nr; } windows[] = {
+		{ 0, MIXED_PAGES }, { 5, 20 }, { 33, 16 }, { 63, 10 }, { 70, 3 },
+	};
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio *folios[NR_MIXED];
+	u8 *buf = new_buffer(test);
+	unsigned long touch;
+	unsigned int w;
+
+	add_mixed(fx, folios);
+	fxt_switch_mm(fxt_new_mm(test));
+	for (w = 0; w < ARRAY_SIZE(windows); w++)
+		for (touch = 0; touch < windows[w].nr; touch += 1 + windows[w].nr / 12)
+			check_fault_around(fx, folios, buf, windows[w].index, windows[w].nr, touch);
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 0);
+	release_mixed(fx, folios);
+}
+
+/*
+ * A poisoned page of a healthy folio is not mapped by its neighbours' faults,
+ * and cannot be touched; the others can.
+ */
+static void fault_around_poison(struct kunit *test)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order, addr = USER_ADDR + PAGE_SIZE, bad = nr / 3, i;
+	/* Dirty: a clean one would be dropped and read again. */
+	struct folio *folio = fxt_add_folio(fx, nr, order, FXT_DIRTY);
+	struct page *page = folio_page(folio, bad);
+	u8 *buf = new_buffer(test);
+
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	fxt_switch_mm(fxt_new_mm(test));
+	/* Not aligned to a PMD, which would be mapped whole. */
+	fxt_mmap(fx, addr, nr, nr, PROT_READ, MAP_SHARED);
+	SetPageHWPoison(page);
+	for (i = 0; i < nr; i += 1 + nr / 32) {
+		void __user *at = (void __user *)addr + (i << PAGE_SHIFT);
+
+		KUNIT_EXPECT_EQ_MSG(test, copy_from_user(buf, at, 8), i == bad ? 8 : 0,
+				    "page %lu, %lu is poisoned", i, bad);
+		if (i != bad)
+			fxt_expect_buffer(fx, buf, FXT_POS(nr + i), 8);
+	}
+	KUNIT_EXPECT_EQ(test, 8, copy_from_user(buf, (void __user *)addr + (bad << PAGE_SHIFT), 8));
+	KUNIT_EXPECT_EQ(test, rss_file(), folio_mapcount(folio));
+	ClearPageHWPoison(page);
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, nr << PAGE_SHIFT));
+	KUNIT_EXPECT_EQ(test, folio_mapcount(folio), 0);
+#else
+	kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+#endif
+}
+
+/* A fault reads what is not there, or not uptodate, once and whole. */
+static void fault_reads_folio(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = fxt_create(test, order, MAX_ORDER);
+	unsigned long nr = 1UL << order;
+	const struct fxt_range want[] = { { nr, order }, { 2 * nr, order } };
+	struct folio *folio = fxt_add_folio(fx, nr, order, FXT_NOT_UPTODATE);
+	u8 *buf = new_buffer(test);
+	unsigned long addr;
+
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	folio_zero_segment(folio, 0, folio_size(folio));
+	fxt_switch_mm(fxt_new_mm(test));
+	addr = fxt_mmap(fx, USER_ADDR, nr, 2 * nr, PROT_READ, MAP_SHARED);
+	expect_user(fx, buf, addr + (nr << PAGE_SHIFT) - 8, FXT_POS(2 * nr) - 8, 16);
+	fxt_expect_layout(fx, want, 2);
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 2);
+	KUNIT_EXPECT_NOT_NULL(test, fxt_find_call(fx, FXT_READ_FOLIO, nr));
+	KUNIT_EXPECT_NOT_NULL(test, fxt_find_call(fx, FXT_READ_FOLIO, 2 * nr));
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+
+	/* One that cannot be read is no page of the file. */
+	folio_get(folio);
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 2 * nr << PAGE_SHIFT));
+	folio_clear_uptodate(folio);
+	fxt_mapping(fx)->a_ops = &failing_aops;
+	fxt_mmap(fx, USER_ADDR, nr, nr, PROT_READ, MAP_SHARED);
+	KUNIT_EXPECT_EQ(test, 1, copy_from_user(buf, (void __user *)addr, 1));
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+	truncate_inode_pages(fxt_mapping(fx), 0);
+	drain_lru(folio);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
+	folio_put(folio);
+}
+
+/* The first write to a page makes its whole folio dirty, once; a read makes none so. */
+static void fault_write_dirties(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct xarray *pages = &fxt_mapping(fx)->i_pages;
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order, addr = USER_ADDR;
+	struct folio *folio = fxt_add_folio(fx, nr, order, 0);
+	struct folio *other = fxt_add_folio(fx, 0, order, 0);
+	pgoff_t i;
+
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	fxt_switch_mm(fxt_new_mm(test));
+	fxt_mmap(fx, addr, 0, 2 * nr, PROT_READ | PROT_WRITE, MAP_SHARED);
+	fxt_touch(test, addr, 2 * nr, false);
+	KUNIT_EXPECT_FALSE(test, folio_test_dirty(folio));
+	fxt_touch(test, addr + ((2 * nr - 1) << PAGE_SHIFT), 1, true);
+	KUNIT_EXPECT_TRUE(test, folio_test_dirty(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_dirty(other));
+	for (i = 0; i < 2 * nr; i++)
+		KUNIT_EXPECT_EQ_MSG(test, xa_get_mark(pages, i, PAGECACHE_TAG_DIRTY), i >= nr,
+				    "index %lu", i);
+	KUNIT_EXPECT_NOT_NULL(test, fxt_find_call(fx, FXT_DIRTY_FOLIO, nr));
+	KUNIT_EXPECT_NULL(test, fxt_find_call(fx, FXT_DIRTY_FOLIO, 0));
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 2 * nr << PAGE_SHIFT));
+	fxt_expect_stamped(fx, 0, FXT_POS(nr) + PAGE_SIZE);
+}
+
+/* Past EOF is past the file, in the middle of a folio as at its end. */
+static void fault_past_eof(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	unsigned int order = fxt_order(test), i;
+	unsigned long nr = 1UL << order;
+	const unsigned long pages[] = { 1, nr / 2, nr - 1, nr };
+	struct folio *folio = fxt_add_folio(fx, 0, order, 0);
+	u8 *buf = new_buffer(test);
+
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	fxt_switch_mm(fxt_new_mm(test));
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		unsigned long addr = USER_ADDR, n = pages[i];
+		loff_t eof = FXT_POS(n);
+
+		if (!n)
+			continue;
+		/* A byte of the last page is enough to have the page. */
+		i_size_write(&fx->inode, eof - PAGE_SIZE + 1);
+		fxt_mmap(fx, addr, 0, 2 * nr, PROT_READ, MAP_SHARED);
+		KUNIT_EXPECT_EQ_MSG(test, 1, copy_from_user(buf, (void __user *)addr + eof, 1),
+				    "first page past %lu of %lu", n, nr);
+		expect_user(fx, buf, addr + eof - PAGE_SIZE, eof - PAGE_SIZE, 1);
+		expect_user(fx, buf, addr, 0, 1);
+		KUNIT_EXPECT_EQ_MSG(test, 1, copy_from_user(buf, (void __user *)addr + eof, 1),
+				    "first page past %lu of %lu, again", n, nr);
+		KUNIT_EXPECT_LE_MSG(test, rss_file(), n, "%lu of %lu", n, nr);
+		KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 2 * nr << PAGE_SHIFT));
+	}
+}
+
+KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
+
+static struct kunit_case filemap_io_cases[] = {
+	KUNIT_CASE(read_across_edges),
+	KUNIT_CASE_PARAM(read_to_eof, order_gen_params),
+	KUNIT_CASE_PARAM(read_not_uptodate, order_gen_params),
+	KUNIT_CASE_PARAM(read_uncached, order_gen_params),
+	KUNIT_CASE_PARAM(read_uncached_error, order_gen_params),
+	KUNIT_CASE_PARAM(read_noio, order_gen_params),
+	KUNIT_CASE_PARAM(read_errors, order_gen_params),
+	KUNIT_CASE_PARAM(read_dontcache, order_gen_params),
+	KUNIT_CASE_PARAM(read_waits_for_end_read, order_gen_params),
+	KUNIT_CASE_PARAM(read_cache_folio_each_index, order_gen_params),
+	KUNIT_CASE(write_across_edges),
+	KUNIT_CASE(splice_across_edges),
+	KUNIT_CASE(seek_hole_data_edges),
+	KUNIT_CASE_PARAM(range_has_page_edges, order_gen_params),
+	KUNIT_CASE_PARAM(fdatawait_range_edges, order_gen_params),
+	KUNIT_CASE_PARAM(invalidate_inode_edges, order_gen_params),
+	KUNIT_CASE_PARAM(release_folio_asks_once, order_gen_params),
+	KUNIT_CASE(fault_around_mixed),
+	KUNIT_CASE_PARAM(fault_around_poison, order_gen_params),
+	KUNIT_CASE_PARAM(fault_reads_folio, order_gen_params),
+	KUNIT_CASE_PARAM(fault_write_dirties, order_gen_params),
+	KUNIT_CASE_PARAM(fault_past_eof, order_gen_params),
+	{}
+};
+
+/* So that drain_lru() drains where the case's folios wait. */
+static int filemap_io_init(struct kunit *test)
+{
+	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+}
+
+static struct kunit_suite filemap_io_suite = {
+	.name = "mm_filemap_io",
+	.init = filemap_io_init,
+	.test_cases = filemap_io_cases,
+};
+
+kunit_test_suite(filemap_io_suite);
+
+MODULE_DESCRIPTION("KUnit suite of reads, writes and faults through the page cache");
+MODULE_IMPORT_NS(COMPAT_NS(FOLIO_KUNIT));
+MODULE_LICENSE("GPL");
