@@ -49,7 +49,7 @@ struct fxt_call {
 };
 
 /* A case that would overflow this fails: no call is ever lost in silence. */
-#define FXT_MAX_CALLS	256
+#define FXT_MAX_CALLS	1024
 
 /**
  * struct folio_fixture - a file under test

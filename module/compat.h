@@ -55,4 +55,10 @@
  */
 #define COMPAT_PREV_MISS_OUTSIDE	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
 
+/*
+ * After 6.12: truncate splits a large folio to the minimum order of its mapping;
+ * before, to order 0 or not at all.
+ */
+#define COMPAT_SPLITS_TO_MIN_ORDER	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
+
 #endif /* FOLIOLAB_COMPAT_H */

@@ -48,7 +48,7 @@ def main() -> None:
         "smp": int(env.get("SMP", "4")),
         "memory_mib": int(env.get("MEM", "1024")),
         "seed": env.get("SEED", ""),
-        "command": f"{env['REPEAT']}scripts/{env['VERB']}",
+        "command": env["REPEAT"],
     }
     target = Path(env["RUN"]) / "meta.json"
     target.write_text(json.dumps(meta, indent=1) + "\n")

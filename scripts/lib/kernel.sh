@@ -5,13 +5,15 @@
 # The fragments that every kernel gets; CFG adds others by name.
 BASE_FRAGMENTS=(base guest block mm kunit)
 
-# fragments: the files of the base fragments and of those that $CFG names.
+# fragments: the files of the base fragments and of those that $CFG names, each
+# followed by what only this base knows, NAME-BASE.config.
 fragments() {
 	local name
 	for name in "${BASE_FRAGMENTS[@]}" ${CFG//,/ }; do
 		[[ -f $ROOT/scripts/configs/$name.config ]] ||
 			die "CFG names '$name', which is none of: $(cd "$ROOT/scripts/configs" && echo *.config | sed 's/\.config//g')"
 		echo "$ROOT/scripts/configs/$name.config"
+		[[ ! -f $ROOT/scripts/configs/$name-$BASE.config ]] || echo "$ROOT/scripts/configs/$name-$BASE.config"
 	done
 }
 

@@ -13,19 +13,20 @@ new_run() {
 }
 
 # describe_run RUN HOW OUT VERB: writes meta.json and repro.sh. What the verb
-# was told by its environment is what repeats the run.
+# was told by its environment is what repeats the run; REPEAT= is another command
+# that does, for a run inside of another.
 describe_run() {
 	local run=$1 how=$2 out=$3 verb=$4 name repeat=''
 	for name in BASE CFG SUITE KCC SMP MEM APPEND TIMEOUT ACCEL SEED; do
 		[[ -z ${!name:-} ]] || repeat+="$name=${!name@Q} "
 	done
-	RUN=$run HOW=$how OUT=$out VERB=$verb REPEAT=$repeat \
+	repeat=${REPEAT:-${repeat}scripts/$verb}
+	RUN=$run HOW=$how OUT=$out REPEAT=$repeat \
 		SOURCE=$BUILD/source-$BASE.meta SERIES=$(series_dir) \
 		COMPILER=$(${KCC:-gcc} --version | head -n1) QEMU=$(qemu-system-x86_64 --version | head -n1) \
 		ACCELERATOR=$(choose_accel "$out/arch/x86/boot/bzImage") \
 		COMMIT=$(git -C "$ROOT" describe --always --dirty 2>/dev/null || echo unknown) \
 		python3 "$ROOT/scripts/lib/describe.py"
-	printf '#!/bin/sh\n# Repeats this run.\ncd "$(dirname "$0")/../.." && %sexec scripts/%s\n' \
-		"$repeat" "$verb" >"$run/repro.sh"
+	printf '#!/bin/sh\n# Repeats this run.\ncd %q && exec env %s\n' "$ROOT" "$repeat" >"$run/repro.sh"
 	chmod +x "$run/repro.sh"
 }
