@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What comes back from a guest, and the wrapper that stands before kunit.py's QEMU."""
 
+import json
 import subprocess
 import sys
 import time
@@ -88,6 +89,79 @@ class QemuWrapper(Sandbox):
         self.assertLess(time.monotonic() - started, 15)
         self.assertEqual(self.status.read_text(), "timeout\n")
         qemu.stdout.close()
+
+
+class BootGuest(Sandbox):
+    """boot_guest() of scripts/lib/guest.sh says how a guest ended."""
+
+    FILES = '''for word; do case $word in
+        file,id=console,path=*) console=${word#*path=} ;;
+        file,id=results,path=*) results=${word#*path=} ;;
+    esac; done
+    '''
+
+    def boot(self, body: str) -> tuple[str, str]:
+        self.stub("qemu-system-x86_64", self.FILES + body)
+        (self.dir / "run").mkdir()
+        done = self.shell('boot_guest "$DIR/run" kernel initramfs', "guest", ACCEL="tcg", TIMEOUT="1")
+        self.assertEqual(done.returncode, 0, done)
+        return (self.dir / "run/guest.status").read_text().strip(), done.stderr
+
+    def test_done(self) -> None:
+        body = "printf '@begin a 2\\nx\\n@end a\\n@done\\n' >$results"
+        self.assertEqual(self.boot(body), ("done", ""))
+        self.assertEqual((self.dir / "run/a").read_text(), "x\n")
+
+    def test_power_off_without_the_end(self) -> None:
+        self.assertEqual(self.boot("printf '@begin a 2\\nx\\n@end a\\n' >$results")[0], "incomplete")
+
+    def test_qemu_fails(self) -> None:
+        self.assertEqual(self.boot("exit 3")[0], "qemu-exit 3")
+
+    def test_hang_in_a_job_is_final(self) -> None:
+        self.assertEqual(self.boot("echo 'Run /init as init process' >$console; sleep 20"), ("timeout", ""))
+        self.assertEqual(len(self.calls()), 1)
+
+    def test_hang_before_init_counts_when_it_comes_twice(self) -> None:
+        status, complaint = self.boot("echo 'Linux version' >$console; sleep 20")
+        self.assertEqual(status, "timeout")
+        self.assertIn("booting once more", complaint)
+        self.assertEqual(len(self.calls()), 2)
+        self.assertTrue((self.dir / "run/console.log.1").exists())
+
+    def test_hang_before_init_once_is_forgiven(self) -> None:
+        body = '[ -e $DIR/once ] || { >$DIR/once; >$console; sleep 20; }; echo "@done" >$results'
+        self.assertEqual(self.boot(body)[0], "done")
+
+
+class FixesTable(Sandbox):
+    """Each reproduction must fail on the base and pass on the patched kernel."""
+
+    def table(self, base: str, patched: str) -> subprocess.CompletedProcess[str]:
+        for which, status in (("base", base), ("patched", patched)):
+            run = self.dir / "run" / which
+            (run / "ktap").mkdir(parents=True)
+            (run / "ktap/fixes.ktap").write_text(f"    # leak: pages of {which}: 7\n")
+            case = {"name": "leak", "status": status}
+            (run / "results.json").write_text(json.dumps({"suites": [{"name": "fixes", "cases": [case]}]}))
+        return self.call([sys.executable, str(SCRIPTS / "lib/fixes_table.py"), str(self.dir / "run")])
+
+    def test_red_and_green(self) -> None:
+        done = self.table("fail", "pass")
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stdout.splitlines()[-1], "1 passed, 0 failed")
+        self.assertIn("pages of base: 7", done.stdout)
+
+    def test_base_that_does_not_fail(self) -> None:
+        done = self.table("pass", "pass")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stdout.splitlines()[-1], "0 passed, 1 failed")
+
+    def test_patch_that_does_not_mend(self) -> None:
+        self.assertEqual(self.table("fail", "fail").returncode, 1)
+
+    def test_missing_is_no_pass(self) -> None:
+        self.assertEqual(self.table("fail", "missing").returncode, 1)
 
 
 if __name__ == "__main__":
