@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # The user's verbs. Each is a script of scripts/ with a --help of its own; the
-# kernel side is in Kbuild. Variables (BASE=, CFG=, SUITE=, ...) go through.
+# kernel side is in Kbuild. make hands BASE=, CFG=, SUITE=, ... on by itself.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-export BASE CFG SUITE KSRC KCC ACCEL TIMEOUT SMP MEM APPEND V DEPS OFFLINE FROM TO TOPIC FORCE MUTANT ONLY
-
 VERBS := run doctor deps fetch apply refresh series check-patches bisectable \
 	build kunit kunit-mod qemu check
 .PHONY: help mutants clean $(VERBS)

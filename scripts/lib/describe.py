@@ -45,8 +45,8 @@ def main() -> None:
         "compiler": env["COMPILER"],
         "qemu": env["QEMU"],
         "accelerator": env["ACCELERATOR"],
-        "smp": int(env.get("SMP", "4")),
-        "memory_mib": int(env.get("MEM", "1024")),
+        "smp": int(env.get("SMP") or 4),
+        "memory_mib": int(env.get("MEM") or 1024),
         "seed": env.get("SEED", ""),
         "command": env["REPEAT"],
     }
