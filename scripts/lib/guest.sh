@@ -6,20 +6,20 @@
 
 # make_initramfs FILE JOB [guest-path=host-file...]: busybox, our init, the job.
 make_initramfs() {
-	local file=$1 job=$2 root pair
+	local file=$1 job=$2 top pair
 	shift 2
-	root=$(mktemp -d)
-	mkdir -p "$root/bin" "$root/modules"
-	cp /bin/busybox "$root/bin/busybox"
-	install -m 755 "$ROOT/scripts/guest/init" "$root/init"
-	cp "$ROOT/scripts/guest/$job.job" "$root/job"
+	top=$(mktemp -d)
+	mkdir -p "$top/bin" "$top/modules"
+	cp /bin/busybox "$top/bin/busybox"
+	install -m 755 "$ROOT/scripts/guest/init" "$top/init"
+	cp "$ROOT/scripts/guest/$job.job" "$top/job"
 	for pair in "$@"; do
-		mkdir -p "$root/$(dirname "${pair%%=*}")"
-		cp "${pair#*=}" "$root/${pair%%=*}"
+		mkdir -p "$top/$(dirname "${pair%%=*}")"
+		cp "${pair#*=}" "$top/${pair%%=*}"
 	done
-	(cd "$root" && find . -print0 | sort -z | cpio --null -o -H newc --quiet) >"$file.new"
+	(cd "$top" && find . -print0 | sort -z | cpio --null -o -H newc --quiet) >"$file.new"
 	mv "$file.new" "$file"
-	rm -rf "$root"
+	rm -rf "$top"
 }
 
 # qemu_machine KERNEL: the machine that every guest gets, one word a line.

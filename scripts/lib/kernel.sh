@@ -17,10 +17,9 @@ fragments() {
 	done
 }
 
-# out_dir [variant]: one object directory for each base, variant, config and compiler.
+# out_dir: one object directory for each base, config and compiler.
 out_dir() {
 	local name=$BASE cc=${KCC:-gcc}
-	[[ -z ${1:-} ]] || name+=-$1
 	[[ -z ${CFG:-} ]] || name+=-${CFG//[ ,]/+}
 	[[ $cc == gcc ]] || name+=-$cc
 	echo "$BUILD/out/$name"
@@ -30,6 +29,8 @@ out_dir() {
 # on who builds it or when.
 build_env() {
 	export CCACHE_BASEDIR=$BUILD CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G}
+	# It names the tree, and only makes __FILE__ the same wherever that lies.
+	export CCACHE_IGNOREOPTIONS='-fmacro-prefix-map=*'
 	export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
 	export KBUILD_BUILD_USER=foliolab KBUILD_BUILD_HOST=foliolab
 }
@@ -39,6 +40,7 @@ kmake() {
 	local out=$1
 	shift
 	build_env
+	# shellcheck disable=SC2086 # KMAKE is several words
 	run make -s -C "$out" ARCH=x86_64 CC="ccache ${KCC:-gcc}" -j"$JOBS" ${KMAKE:-} "$@"
 }
 

@@ -1,5 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
 # disk: hfsplus 512
 # patch: 10-fixes hfsplus: drop the page references of the allocation bitmap
 #
@@ -7,7 +8,7 @@
 # of its allocation file outlive the umount. Blocks of 512 bytes, so that 32
 # thousand bits, the page of a bitmap, are no more than 16 MiB.
 rounds=20
-for round in $(seq $rounds); do
+for _ in $(seq $rounds); do
 	mount -t hfsplus "$1" /mnt || exit 1
 	dd if=/dev/zero of=/mnt/file bs=64k count=128 2>/dev/null || exit 1
 	rm /mnt/file
@@ -17,6 +18,7 @@ done
 # was grown on the way, for a node of the XArray, is no page of the file. And
 # page_owner wants to be read in large pieces, as cat does.
 echo 1 >/proc/sys/vm/drop_caches
+# shellcheck disable=SC2002
 leaked=$(cat /sys/kernel/debug/page_owner | awk 'BEGIN { RS = "" }
 	/hfsplus_block_(allocate|free)/ && !/slab/ { leaked++ }
 	END { print leaked + 0 }')
