@@ -662,7 +662,7 @@ class Bisectable(Fixture):
 
     def test_all_good(self) -> None:
         self.assertEqual(self.bisect().splitlines()[-1], "3 passed, 0 failed")
-        self.assertEqual((self.root / "build/out/built").read_text().splitlines(),
+        self.assertEqual((self.root / "build/bisect/out/built").read_text().splitlines(),
                          ["Linux 7.3.4", "mm: Fix x5", "mm: Fix y50", "mm: Hook the suites"])
 
     def test_error_names_the_first(self) -> None:
