@@ -1397,11 +1397,14 @@ static struct vm_area_struct *vma_of(struct maps *m, unsigned int mm)
 	return vma;
 }
 
+/* Callers of the rmap hold the page-table lock: they are not preempted. */
 static void add_ptes(struct maps *m, unsigned long first, unsigned long nr,
 		     struct vm_area_struct *vma)
 {
 	folio_ref_add(m->folio, nr);
+	preempt_disable();
 	folio_add_file_rmap_ptes(m->folio, folio_page(m->folio, first), nr, vma);
+	preempt_enable();
 	while (nr--)
 		m->ptes[first++]++;
 }
@@ -1409,7 +1412,9 @@ static void add_ptes(struct maps *m, unsigned long first, unsigned long nr,
 static void remove_ptes(struct maps *m, unsigned long first, unsigned long nr,
 			struct vm_area_struct *vma)
 {
+	preempt_disable();
 	folio_remove_rmap_ptes(m->folio, folio_page(m->folio, first), nr, vma);
+	preempt_enable();
 	folio_ref_sub(m->folio, nr);
 	while (nr--)
 		m->ptes[first++]--;
@@ -1466,7 +1471,9 @@ static void check_rmap_pmd(struct maps *m)
 	folio_get(m->folio);
 	for (i = 0; i < n; i++) {
 		add_ptes(m, parts[i].first, parts[i].nr, b);
+		preempt_disable();
 		folio_add_file_rmap_pmd(m->folio, &m->folio->page, a);
+		preempt_enable();
 		m->pmds = 1;
 		m->mms = 2;
 		expect_counts(m, "PMD over part", i);
@@ -1478,7 +1485,9 @@ static void check_rmap_pmd(struct maps *m)
 			m->mms = 1;
 			expect_counts(m, "PMD alone, was over part", i);
 		}
+		preempt_disable();
 		folio_remove_rmap_pmd(m->folio, &m->folio->page, a);
+		preempt_enable();
 		m->pmds = 0;
 		m->mms = !(i & 1);
 		expect_counts(m, "no PMD any more over part", i);
