@@ -45,10 +45,11 @@ boot_guest() {
 }
 
 run_guest() {
-	local run=$1 kernel=$2 initramfs=$3 machine status=0
+	local run=$1 kernel=$2 initramfs=$3 words machine status=0
 	shift 3
 	echo error >"$run/guest.status"
-	mapfile -t machine < <(qemu_machine "$kernel")
+	words=$(qemu_machine "$kernel")
+	mapfile -t machine <<<"$words"
 	: >"$run/results.raw"
 	run timeout -k 5 "${TIMEOUT:-300}" "qemu-system-x86_64" "${machine[@]}" \
 		-kernel "$kernel" -initrd "$initramfs" \
