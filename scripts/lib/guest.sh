@@ -25,7 +25,7 @@ make_initramfs() {
 # qemu_machine KERNEL: the machine that every guest gets, one word a line.
 qemu_machine() {
 	local accel
-	accel=$(choose_accel "$1")
+	accel=$(choose_accel "$1") || exit
 	[[ $accel != tcg ]] || accel=tcg,thread=multi
 	printf '%s\n' -M q35 -accel "$accel" -smp "${SMP:-4}" -m "${MEM:-1024}" \
 		-bios qboot.rom -nodefaults -display none -no-reboot
