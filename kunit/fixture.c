@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 
 #include "fixture.h"
@@ -634,6 +635,28 @@ void fxt_print_folio(struct kunit *test, struct folio *folio)
 		   folio_test_swapbacked(folio) ? " swapbacked" : "");
 }
 EXPORT_SYMBOL_NS_GPL(fxt_print_folio, COMPAT_NS(FOLIO_KUNIT));
+
+static unsigned long long fxt_seed_param;
+module_param_named(seed, fxt_seed_param, ullong, 0444);
+MODULE_PARM_DESC(seed, "seed of the random cases; 0, the default, draws one for each");
+
+/**
+ * fxt_seed() - the seed of a random case
+ * @test: the case; the seed is printed with its result
+ *
+ * To repeat a case, give the seed it printed: folio_kunit.seed= on the kernel's
+ * command line, or seed= to insmod.
+ *
+ * Return: what the module parameter says, else a random number that is not 0.
+ */
+u64 fxt_seed(struct kunit *test)
+{
+	u64 seed = fxt_seed_param ?: get_random_u64() | 1;
+
+	kunit_info(test, "seed %llu", seed);
+	return seed;
+}
+EXPORT_SYMBOL_NS_GPL(fxt_seed, COMPAT_NS(FOLIO_KUNIT));
 
 MODULE_DESCRIPTION("Fixture of the folio KUnit suites");
 MODULE_IMPORT_NS(COMPAT_NS(EXPORTED_FOR_KUNIT_TESTING));

@@ -148,6 +148,8 @@ void fxt_forget_calls(struct folio_fixture *fx);
 
 void fxt_print_folio(struct kunit *test, struct folio *folio);
 
+u64 fxt_seed(struct kunit *test);
+
 /* fixture_mm.c: address spaces that map a fixture's file. */
 
 struct mm_struct *fxt_new_mm(struct kunit *test);

@@ -478,11 +478,10 @@ static void map_twice_in_one_mm(struct kunit *test)
 static void map_at_random(struct kunit *test)
 {
 	struct maps *m = start_maps(test, fxt_order(test));
-	u64 seed = 0x6d617063 + m->order;
 	struct rnd_state rnd;
 	unsigned int step, i;
 
-	prandom_seed_state(&rnd, seed);
+	prandom_seed_state(&rnd, fxt_seed(test) + m->order);
 	for (i = 0; i < NR_RANDOM; i++)
 		new_window(m, m->mm[i % MAX_MMS], ODD(i));
 	for (step = 0; step < 48 && !m->reported; step++) {
@@ -513,8 +512,6 @@ static void map_at_random(struct kunit *test)
 		}
 		expect_maps(m, "random step", step);
 	}
-	if (m->reported)
-		kunit_info(test, "seed %llu", seed);
 	end_mms(m);
 }
 

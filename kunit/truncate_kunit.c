@@ -742,7 +742,7 @@ struct reader {
 	struct folio_fixture *fx;
 	struct task_struct *task;
 	u8 *buf;
-	u32 seed;
+	u64 seed;
 	unsigned long reads;
 	loff_t start[RACES];	/* of a folio */
 	loff_t from[RACES];	/* of the largest hole in it */
@@ -787,7 +787,7 @@ static void punch_races_read(struct kunit *test)
 	reader->fx = fx;
 	reader->buf = kunit_kmalloc(test, PAGE_SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, reader->buf);
-	reader->seed = get_random_u32();
+	reader->seed = fxt_seed(test) + order;
 	prandom_seed_state(&rnd, reader->seed);
 	fxt_file(fx);
 	for (i = 0; i < RACES; i++) {
@@ -818,7 +818,7 @@ static void punch_races_read(struct kunit *test)
 	}
 	/* Not expect_folios(): what he read waits, referenced, in batches of his CPUs. */
 	fxt_expect_consistent(fx);
-	failed_at(test, "order %u, seed %u", order, reader->seed);
+	failed_at(test, "order %u, seed %llu", order, reader->seed);
 }
 
 static struct kunit_case truncate_cases[] = {
