@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # The user's verbs. Each is a script of scripts/ with a --help of its own; the
-# kernel side is in Kbuild. make hands BASE=, CFG=, SUITE=, ... on by itself.
+# kernel side is in Kbuild. make hands BASE=, CFG=, T=, ... on by itself.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 VERBS := run doctor deps fetch apply refresh series check-patches bisectable \
@@ -45,5 +45,5 @@ clean: ## objects and results; the trees, which may hold your work, stay
 #%   make mutants        do the suites catch planted bugs?
 #%   make clean          remove objects and results, keep the trees
 #%
-#% Variables: BASE=7.3|6.12  CFG=fragment,...  SUITE=pattern  KSRC=path  V=1
+#% Variables: BASE=7.3|6.12  CFG=fragment,...  T=suite[.case]  KSRC=path  V=1
 #%            ACCEL=tcg|kvm  BUILD=directory   scripts/VERB --help tells the rest

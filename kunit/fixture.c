@@ -616,23 +616,58 @@ void fxt_forget_calls(struct folio_fixture *fx)
 }
 EXPORT_SYMBOL_NS_GPL(fxt_forget_calls, COMPAT_NS(FOLIO_KUNIT));
 
+static const struct {
+	bool (*test)(const struct folio *folio);
+	const char *name;
+} fxt_flags[] = {
+#define FXT_FLAG(flag)	{ folio_test_##flag, " " #flag }
+	FXT_FLAG(locked), FXT_FLAG(uptodate), FXT_FLAG(dirty), FXT_FLAG(referenced),
+	FXT_FLAG(active), FXT_FLAG(workingset), FXT_FLAG(private), FXT_FLAG(reclaim),
+	FXT_FLAG(swapbacked), FXT_FLAG(unevictable), FXT_FLAG(lru),
+#undef FXT_FLAG
+};
+
+static const struct {
+	xa_mark_t mark;
+	const char *name;
+} fxt_marks[] = {
+	{ PAGECACHE_TAG_DIRTY, " dirty" },
+	{ PAGECACHE_TAG_WRITEBACK, " writeback" },
+	{ PAGECACHE_TAG_TOWRITE, " towrite" },
+};
+
 /**
  * fxt_print_folio() - print all that matters of a folio as a diagnostic
  * @test: the case
- * @folio: the folio
+ * @folio: the folio; the caller holds a reference
+ *
+ * For a failed case, once: with it no debugger is needed to see what was wrong.
  */
 void fxt_print_folio(struct kunit *test, struct folio *folio)
 {
-	kunit_info(test, "folio: order %u index %lu refcount %d mapcount %d entire %d flags%s%s%s%s%s%s",
-		   folio_order(folio), folio->index, folio_ref_count(folio),
-		   folio_mapcount(folio),
+	struct address_space *mapping = folio->mapping;
+	bool anon = folio_test_anon(folio);
+	char owner[32] = "no file", flags[160] = "", marks[40] = "";
+	unsigned int i;
+
+	if (anon)
+		strscpy(owner, "anonymous memory");
+	else if (mapping)
+		snprintf(owner, sizeof(owner), "inode %llu", (u64)mapping->host->i_ino);
+	for (i = 0; i < ARRAY_SIZE(fxt_flags); i++)
+		if (fxt_flags[i].test(folio))
+			strlcat(flags, fxt_flags[i].name, sizeof(flags));
+	if (folio_test_writeback(folio))
+		strlcat(flags, " writeback", sizeof(flags));
+	for (i = 0; mapping && !anon && i < ARRAY_SIZE(fxt_marks); i++)
+		if (xa_get_mark(&mapping->i_pages, folio->index, fxt_marks[i].mark))
+			strlcat(marks, fxt_marks[i].name, sizeof(marks));
+	kunit_info(test, "folio: order %u index %lu of %s, refcount %d, mapcount %d (entire %d%s)",
+		   folio_order(folio), folio->index, owner, folio_ref_count(folio), folio_mapcount(folio),
 		   folio_test_large(folio) ? folio_entire_mapcount(folio) : 0,
-		   folio_test_locked(folio) ? " locked" : "",
-		   folio_test_uptodate(folio) ? " uptodate" : "",
-		   folio_test_dirty(folio) ? " dirty" : "",
-		   folio_test_writeback(folio) ? " writeback" : "",
-		   folio_test_private(folio) ? " private" : "",
-		   folio_test_swapbacked(folio) ? " swapbacked" : "");
+		   folio_maybe_dma_pinned(folio) ? ", maybe pinned" : "");
+	kunit_info(test, "folio: flags%s; marks%s", *flags ? flags : " none",
+		   *marks ? marks : " none");
 }
 EXPORT_SYMBOL_NS_GPL(fxt_print_folio, COMPAT_NS(FOLIO_KUNIT));
 

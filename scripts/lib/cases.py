@@ -2,6 +2,7 @@
 """The cases that the sources in kunit/ promise, read without building them."""
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 from pathlib import Path
@@ -12,6 +13,9 @@ COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|(\"(?:\\.|[^\"\\])*\")", re.S)
 ARRAY = re.compile(r"\bstruct\s+kunit_case\s+(?:__\w+\s+)*(\w+)\s*\[\s*\]\s*=\s*\{(.*?)\}\s*;", re.S)
 SUITE = re.compile(r"\bstruct\s+kunit_suite\s+(?:__\w+\s+)*(\w+)\s*=\s*\{(.*?)\n?\}\s*;", re.S)
 ENTRY = re.compile(r"KUNIT_CASE(?:_\w+)?\s*\(\s*(\w+)|\{\s*\}|,|\s+")
+
+
+SLOW = re.compile(r"\bKUNIT_CASE_SLOW\b|\bKUNIT_SPEED_(?:VERY_)?SLOW\b")
 
 
 class CasesError(Exception):
@@ -75,6 +79,46 @@ def scan_sources(directory: Path) -> Cases:
     if not suites:
         raise CasesError(f"no *_kunit.c in {directory}")
     return dict(sorted(suites.items()))
+
+
+def slow_cases(text: str) -> set[str]:
+    """The cases of a source that KUnit's speed attribute marks as slow."""
+    names: set[str] = set()
+    for array in ARRAY.finditer(text):
+        for entry in re.finditer(r"(KUNIT_CASE\w*\s*\()\s*(\w+)", array[2]):
+            if SLOW.search(array[2][entry.start():past_call(array[2], entry.end(1))]):
+                names.add(entry[2])
+    return names
+
+
+def scan_slow(directory: Path) -> set[str]:
+    """The slow cases of every *_kunit.c in a directory, as suite.case."""
+    slow: set[str] = set()
+    for path in sorted(directory.glob("*_kunit.c")):
+        text = COMMENT.sub(lambda m: m[1] or " ", path.read_text())
+        names = slow_cases(text)
+        slow |= {f"{suite}.{case}" for suite, cases in scan_source(path).items()
+                 for case in cases if case in names}
+    return slow
+
+
+def select(known: Cases, slow: set[str], wanted: str) -> Cases:
+    """The cases that T= means: all, the fast ones, or those of a pattern suite[.case].
+    A suite of which no case is left does not run."""
+    suite_glob, _, case_glob = wanted.partition(".")
+    chosen: Cases = {}
+    for suite, cases in known.items():
+        if wanted == "fast":
+            left = [case for case in cases if f"{suite}.{case}" not in slow]
+        elif fnmatch.fnmatchcase(suite, suite_glob or "*"):
+            left = [case for case in cases if fnmatch.fnmatchcase(case, case_glob or "*")]
+        else:
+            left = []
+        if left:
+            chosen[suite] = left
+    if not chosen:
+        raise CasesError(f"T={wanted} matches no case; the suites are: {', '.join(known) or 'none'}")
+    return chosen
 
 
 def read_list(path: Path) -> Cases:

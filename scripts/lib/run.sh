@@ -17,7 +17,7 @@ new_run() {
 # that does, for a run inside of another.
 describe_run() {
 	local run=$1 how=$2 out=$3 verb=$4 name repeat=''
-	for name in BASE CFG SUITE KCC SMP MEM APPEND TIMEOUT ACCEL SEED; do
+	for name in BASE CFG T KCC SMP MEM APPEND TIMEOUT ACCEL SEED; do
 		[[ -z ${!name:-} ]] || repeat+="$name=${!name@Q} "
 	done
 	repeat=${REPEAT:-${repeat}scripts/$verb}
@@ -29,4 +29,13 @@ describe_run() {
 		python3 "$ROOT/scripts/lib/describe.py"
 	printf '#!/bin/sh\n# Repeats this run.\ncd %q && exec env %s\n' "$ROOT" "$repeat" >"$run/repro.sh"
 	chmod +x "$run/repro.sh"
+}
+
+# kunit_filter: what T= means, as parameters of the guest's kernel.
+kunit_filter() {
+	case ${T:-} in
+	'') ;;
+	fast) echo 'kunit.filter=speed>slow' ;;
+	*) echo "kunit.filter_glob=$T" ;;
+	esac
 }

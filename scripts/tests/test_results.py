@@ -83,8 +83,8 @@ class VerdictTest(RunTest):
         self.judge(self.make(builtin_log(gamma=gamma)), "pass", 0, "5 passed, 0 failed, 2 skipped")
 
     def test_suite_filter(self) -> None:
-        self.judge(self.make(builtin_log()), "pass", 0, "1 passed, 0 failed", "--suite", "mm_g*")
-        self.assertEqual(self.report(self.make("", name="b"), "--suite", "nosuch").returncode, 2)
+        self.judge(self.make(builtin_log()), "pass", 0, "1 passed, 0 failed", "--tests", "mm_g*")
+        self.assertEqual(self.report(self.make("", name="b"), "--tests", "nosuch").returncode, 2)
 
     def test_6_12(self) -> None:
         """No plan for parameters in 6.12, nor a version line before 6.3."""
@@ -240,7 +240,7 @@ class VerdictTest(RunTest):
     def test_all_skipped(self) -> None:
         gamma = swap(swap(GAMMA, "ok 1 map_folio", "ok 1 map_folio # SKIP no"), "ok 3 mm_gamma", "ok 3 mm_gamma # SKIP ")
         self.judge(self.make(builtin_log(gamma=gamma)), "error", 5, "0 passed, 1 failed, 1 skipped",
-                   "--suite", "mm_gamma")
+                   "--tests", "mm_gamma")
 
     def test_empty_log(self) -> None:
         for name, log in (("a", ""), ("b", "\r\n\r\n"), ("c", "SeaBIOS\n"), ("d", BOOT)):
