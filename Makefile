@@ -42,7 +42,7 @@ clean: ## objects and results; the trees, which may hold your work, stay
 #%   make kunit          suites built in, under the tree's own kunit.py
 #%   make kunit-mod      suites as modules in a booted guest
 #%   make qemu           what 10-fixes mends: red on the base, green on the patched
-#%   make mutants        do the suites catch planted bugs?
+#%   make mutants        do the suites catch planted bugs? (AREA=split, N=2)
 #%   make clean          remove objects and results, keep the trees
 #%
 #% Variables: BASE=7.3|6.12  CFG=fragment,...  T=suite[.case]  KSRC=path  V=1
