@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 VERBS := run doctor deps fetch apply refresh series check-patches bisectable \
-	build kunit kunit-mod qemu check
+	build kunit kunit-mod qemu coverage soak check
 .PHONY: help mutants clean $(VERBS)
 
 help: ## this text
@@ -43,6 +43,8 @@ clean: ## objects and results; the trees, which may hold your work, stay
 #%   make kunit-mod      suites as modules in a booted guest
 #%   make qemu           what 10-fixes mends: red on the base, green on the patched
 #%   make mutants        do the suites catch planted bugs? (AREA=split, N=2)
+#%   make coverage       which lines and branches the suites run through
+#%   make soak           all suites RUNS=100 times, each time with another seed
 #%   make clean          remove objects and results, keep the trees
 #%
 #% Variables: BASE=7.3|6.12  CFG=fragment,...  T=suite[.case]  KSRC=path  V=1

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced by the verbs that load the suites as modules into a guest.
+# shellcheck shell=bash
+
+# need_kernel: which kernel boots, and where the suites for it are built.
+need_kernel() {
+	OUT=${OUT:-$(out_dir)}
+	KERNEL=${KERNEL:-$OUT/arch/x86/boot/bzImage}
+	MODULES=${MODULES:-$OUT/foliolab}
+	[[ -f $KERNEL ]] || die "no kernel $KERNEL; run 'make build' first"
+}
+
+# build_modules: builds all, in a copy, so that a checkout never holds objects;
+# those that T= means are in $suites.
+build_modules() {
+	suites=$("$ROOT/scripts/cases" --suites --tests "${T:-}") || exit 2
+	local copy=$MODULES log=$MODULES.log
+	mkdir -p "$copy"
+	rsync -a --delete --exclude='*.mod.c' --include='*.[ch]' --include=Kbuild \
+		--include=/kunit/ --include=/module/ --exclude='*' "$ROOT/" "$copy/"
+	say MODULES "${OUT##*/}" "log: $log"
+	kmake "$OUT" M="$copy" modules >"$log" 2>&1 ||
+		die "building the suites failed: $(first_error "$log")"
+	! grep -m1 'warning:' "$log" || die "the suites build with a warning; see $log"
+}
+
+# pack_modules RUN JOB [guest-path=host-file...]: RUN/initramfs with the fixture,
+# which is what the suites need, and these; they need nothing of each other.
+pack_modules() {
+	local run=$1 job=$2 suite order=$1/order pairs=()
+	shift 2
+	echo folio_kunit.ko >"$order"
+	pairs+=("modules/folio_kunit.ko=$MODULES/kunit/folio_kunit.ko")
+	for suite in $suites; do
+		echo "${suite#mm_}_kunit.ko" >>"$order"
+		pairs+=("modules/${suite#mm_}_kunit.ko=$MODULES/kunit/${suite#mm_}_kunit.ko")
+	done
+	make_initramfs "$run/initramfs" "$job" "modules/order=$order" "${pairs[@]}" "$@"
+}
