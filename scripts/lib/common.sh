@@ -7,7 +7,7 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export ROOT
-export BASE=${BASE:-7.3}
+export BASE=${BASE:-7.3} ARCH=${ARCH:-x86_64}
 export BUILD=${BUILD:-$ROOT/build}
 export CACHE=${FOLIOLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/foliolab}
 export JOBS=${JOBS:-$(nproc)}
@@ -41,6 +41,10 @@ check_base() {
 	case $BASE in
 	7.3|6.12) ;;
 	*) die "BASE=$BASE is not known; use BASE=7.3 or BASE=6.12" ;;
+	esac
+	case $ARCH in
+	x86_64|i386) ;;
+	*) die "ARCH=$ARCH is not known; use ARCH=x86_64 or ARCH=i386" ;;
 	esac
 }
 

@@ -6,14 +6,17 @@
 BASE_FRAGMENTS=(base guest block mm kunit)
 
 # fragments: the files of the base fragments and of those that $CFG names, each
-# followed by what only this base knows, NAME-BASE.config.
+# followed by what only this base or architecture knows, NAME-BASE.config and
+# NAME-ARCH.config.
 fragments() {
-	local name
+	local name only
 	for name in "${BASE_FRAGMENTS[@]}" ${CFG//,/ }; do
 		[[ -f $ROOT/scripts/configs/$name.config ]] ||
 			die "CFG names '$name', which is none of: $(cd "$ROOT/scripts/configs" && echo *.config | sed 's/\.config//g')"
 		echo "$ROOT/scripts/configs/$name.config"
-		[[ ! -f $ROOT/scripts/configs/$name-$BASE.config ]] || echo "$ROOT/scripts/configs/$name-$BASE.config"
+		for only in "$BASE" "$ARCH"; do
+			[[ ! -f $ROOT/scripts/configs/$name-$only.config ]] || echo "$ROOT/scripts/configs/$name-$only.config"
+		done
 	done
 }
 
@@ -21,6 +24,7 @@ fragments() {
 out_dir() {
 	local name=$BASE cc=${KCC:-gcc}
 	[[ -z ${CFG:-} ]] || name+=-${CFG//[ ,]/+}
+	[[ $ARCH == x86_64 ]] || name+=-$ARCH
 	[[ $cc == gcc ]] || name+=-$cc
 	echo "$BUILD/out/$name"
 }
@@ -41,7 +45,7 @@ kmake() {
 	shift
 	build_env
 	# shellcheck disable=SC2086 # KMAKE is several words
-	run make -s -C "$out" ARCH=x86_64 CC="ccache ${KCC:-gcc}" -j"$JOBS" ${KMAKE:-} "$@"
+	run make -s -C "$out" ARCH="$ARCH" CC="ccache ${KCC:-gcc}" -j"$JOBS" ${KMAKE:-} "$@"
 }
 
 # first_error LOG: the line a user needs, not the last hundred.
@@ -73,7 +77,7 @@ merge_config() {
 		return
 	fi
 	rm -f "$out/.fragments"
-	run make -s -C "$tree" ARCH=x86_64 O="$out" CC="ccache ${KCC:-gcc}" \
+	run make -s -C "$tree" ARCH="$ARCH" O="$out" CC="ccache ${KCC:-gcc}" \
 		KCONFIG_ALLCONFIG="$out/.fragments.new" allnoconfig >"$out/config.log" 2>&1 ||
 		die "configuring $out failed: $(first_error "$out/config.log")"
 	"$ROOT/scripts/check-config" "$tree" "$out/.config" "$@" || exit 2

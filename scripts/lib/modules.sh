@@ -4,6 +4,7 @@
 
 # need_kernel: which kernel boots, and where the suites for it are built.
 need_kernel() {
+	[[ $ARCH == x86_64 ]] || die "the guest's tools are for x86_64; use 'make kunit ARCH=$ARCH'"
 	OUT=${OUT:-$(out_dir)}
 	KERNEL=${KERNEL:-$OUT/arch/x86/boot/bzImage}
 	MODULES=${MODULES:-$OUT/foliolab}
