@@ -45,7 +45,7 @@ def read_functions(path: Path, patterns: list[str]) -> dict[str, Count]:
     functions: dict[str, Count] = {}
     source: dict[str, Any]
     for source in json.loads(told.splitlines()[0])["files"]:
-        if Path(source["file"]).name != f"{path.stem}.c":
+        if Path(source["file"]).name != f"{path.stem.partition('-')[2]}.c":
             continue        # an inline function of a header
         for line in source["lines"]:
             name = line.get("function_name", "")
@@ -73,7 +73,7 @@ def main(listed: Path, directory: Path) -> None:
         if not entry or entry.startswith("#"):
             continue
         source, patterns = entry.split("\t")
-        functions = read_functions(directory / f"{Path(source).stem}.gcda", patterns.split())
+        functions = read_functions(directory / f"{Path(source).parent.name}-{Path(source).stem}.gcda", patterns.split())
         if not functions:
             raise SystemExit(f"coverage: gcov knows no function of {source} that {listed.name} names")
         total = Count()
