@@ -6,6 +6,7 @@
 #ifndef FOLIOLAB_COMPAT_H
 #define FOLIOLAB_COMPAT_H
 
+#include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/version.h>
 
@@ -60,5 +61,12 @@
  * before, to order 0 or not at all.
  */
 #define COMPAT_SPLITS_TO_MIN_ORDER	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
+
+/* 6.17: ->write_begin() and ->write_end() are given the kiocb, not its file. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+typedef struct file *compat_write_ctx;
+#else
+typedef const struct kiocb *compat_write_ctx;
+#endif
 
 #endif /* FOLIOLAB_COMPAT_H */
