@@ -61,4 +61,10 @@
  */
 #define COMPAT_SPLITS_TO_MIN_ORDER	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
 
+/*
+ * 7.3: filesystems without a block device can give iomap their own reads, writes
+ * and folios (6.17 to 6.19, in several forms since); the suites use this one.
+ */
+#define COMPAT_IOMAP_OPS	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0))
+
 #endif /* FOLIOLAB_COMPAT_H */
