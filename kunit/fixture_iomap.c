@@ -3,6 +3,7 @@
  * The filesystem in memory of the iomap suites: see fixture_iomap.h.
  */
 #include <linux/backing-dev.h>
+#include <linux/bitmap.h>
 #include <linux/highmem.h>
 #include <linux/module.h>
 #include <linux/vmalloc.h>
@@ -773,6 +774,119 @@ void iom_expect_asked(struct iom_fs *fs, enum iom_op op, loff_t from, loff_t to)
 			    op, from, to);
 }
 EXPORT_SYMBOL_NS_GPL(iom_expect_asked, COMPAT_NS(FOLIO_KUNIT));
+
+/**
+ * iom_create_two() - make a file of two folios, one below and one above 4 GiB
+ * @test: the case
+ * @order: the order of the folios
+ * @min_order: the smallest that the mapping announces
+ *
+ * Return: the filesystem, as iom_create().
+ */
+struct iom_fs *iom_create_two(struct kunit *test, unsigned int order, unsigned int min_order)
+{
+	size_t size = PAGE_SIZE << order;
+
+	return iom_create(test, min_order, IOM_MAX_ORDER, SZ_4G - size, 2 * size);
+}
+EXPORT_SYMBOL_NS_GPL(iom_create_two, COMPAT_NS(FOLIO_KUNIT));
+
+/**
+ * iom_add_one() - put the folio that a case is about in the page cache
+ * @fs: what iom_create_two() made
+ * @order: the order that was given there
+ * @second: the folio above 4 GiB, else the one below
+ *
+ * Return: the folio, as iom_add_folio().
+ */
+struct folio *iom_add_one(struct iom_fs *fs, unsigned int order, bool second)
+{
+	return iom_add_folio(fs, fs->base + (second ? fs->size / 2 : 0), order);
+}
+EXPORT_SYMBOL_NS_GPL(iom_add_one, COMPAT_NS(FOLIO_KUNIT));
+
+/**
+ * iom_model_zeroes() - from now on a reader must see zeroes
+ * @fs: the filesystem
+ * @from: first byte
+ * @to: byte after the last
+ */
+void iom_model_zeroes(struct iom_fs *fs, loff_t from, loff_t to)
+{
+	memset(fs->model + (from - fs->base), 0, to - from);
+}
+EXPORT_SYMBOL_NS_GPL(iom_model_zeroes, COMPAT_NS(FOLIO_KUNIT));
+
+/**
+ * iom_bitmap() - a bit for each block
+ * @fs: the filesystem
+ *
+ * Return: bits that are all clear, enough for the smallest blocks.
+ */
+unsigned long *iom_bitmap(struct iom_fs *fs)
+{
+	size_t longs = BITS_TO_LONGS(fs->size >> SECTOR_SHIFT);
+	unsigned long *map = kunit_kzalloc(fs->test, longs * sizeof(long), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(fs->test, map);
+	return map;
+}
+EXPORT_SYMBOL_NS_GPL(iom_bitmap, COMPAT_NS(FOLIO_KUNIT));
+
+/**
+ * iom_expect_asked_map() - expect that exactly some blocks of a range were asked for
+ * @fs: the filesystem
+ * @op: how
+ * @map: one bit a block, from @fs->base
+ * @from: first byte, a multiple of the block size
+ * @to: byte after the last, another
+ *
+ * None may be asked for twice, or in part, and none outside of the range.
+ */
+void iom_expect_asked_map(struct iom_fs *fs, enum iom_op op, const unsigned long *map,
+			  loff_t from, loff_t to)
+{
+	size_t bs = iom_blocksize(fs), first = (from - fs->base) / bs;
+	size_t nr = (to - from) / bs, b, want = 0;
+	unsigned long *asked = iom_bitmap(fs);
+	unsigned int i;
+
+	for (i = 0; i < min(fs->nr_ios, IOM_MAX_IOS); i++) {
+		const struct iom_io *io = &fs->ios[i];
+
+		if (io->op != op)
+			continue;
+		KUNIT_EXPECT_TRUE_MSG(fs->test, IS_ALIGNED(io->pos | io->len, bs),
+				      "block size %zu: %llu at %lld", bs, io->len, io->pos);
+		for (b = (io->pos - fs->base) / bs; b < (io->pos - fs->base + io->len) / bs; b++) {
+			KUNIT_EXPECT_TRUE_MSG(fs->test, b >= first && b < first + nr,
+					      "block %zu of %zu bytes", b, bs);
+			KUNIT_EXPECT_FALSE_MSG(fs->test, __test_and_set_bit(b, asked),
+					       "block %zu of %zu bytes, twice", b, bs);
+		}
+	}
+	for (b = first; b < first + nr; b++) {
+		want += test_bit(b, map);
+		if (test_bit(b, map) != test_bit(b, asked)) {
+			KUNIT_FAIL(fs->test, "block %zu of %zu bytes: %sasked for (op %d)", b, bs,
+				   test_bit(b, asked) ? "" : "not ", op);
+			break;
+		}
+	}
+	kunit_kfree(fs->test, asked);
+}
+EXPORT_SYMBOL_NS_GPL(iom_expect_asked_map, COMPAT_NS(FOLIO_KUNIT));
+
+/**
+ * iom_write_back() - write back all that is dirty, and record it anew
+ * @fs: the filesystem
+ */
+void iom_write_back(struct iom_fs *fs)
+{
+	iom_forget(fs);
+	KUNIT_EXPECT_EQ(fs->test, 0, filemap_write_and_wait(iom_mapping(fs)));
+}
+EXPORT_SYMBOL_NS_GPL(iom_write_back, COMPAT_NS(FOLIO_KUNIT));
 
 /* Names the first byte that is not the one of the model. */
 static bool compare(struct iom_fs *fs, const u8 *got, loff_t pos, size_t len, const char *where)

@@ -153,4 +153,23 @@ void iom_expect_disk(struct iom_fs *fs, loff_t from, loff_t to);
 void iom_done(struct iom_fs *fs, struct folio *folio);
 bool iom_uptodate(struct iom_fs *fs, struct folio *folio, size_t off, size_t len);
 
+/* What the cases of both suites do. */
+
+#define IOM_MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
+
+static const unsigned int iom_blkbits[] __maybe_unused = { 9, 10, 11, 12 };
+
+/* Large folios have room for every situation at either end of the block sizes. */
+#define iom_for_each_blkbits(i, order)	\
+	for (i = 0; i < ARRAY_SIZE(iom_blkbits); i += (order) < 7 ? 1 : 3)
+
+struct iom_fs *iom_create_two(struct kunit *test, unsigned int order,
+			      unsigned int min_order);
+struct folio *iom_add_one(struct iom_fs *fs, unsigned int order, bool second);
+void iom_model_zeroes(struct iom_fs *fs, loff_t from, loff_t to);
+unsigned long *iom_bitmap(struct iom_fs *fs);
+void iom_expect_asked_map(struct iom_fs *fs, enum iom_op op, const unsigned long *map,
+			  loff_t from, loff_t to);
+void iom_write_back(struct iom_fs *fs);
+
 #endif /* FOLIO_KUNIT_FIXTURE_IOMAP_H */

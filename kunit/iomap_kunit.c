@@ -6,7 +6,6 @@
  * The file is two folios of the case's order, from just below 4 GiB to just
  * above, so that every offset in the second needs more than 32 bits.
  */
-#include <linux/bitmap.h>
 #include <linux/highmem.h>
 #include <linux/mman.h>
 #include <linux/module.h>
@@ -15,41 +14,7 @@
 #include "fixture_iomap.h"
 #include "../module/compat.h"
 
-#define MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
 #define USER_ADDR	0x10000000UL
-
-static const unsigned int blkbits[] = { 9, 10, 11, 12 };
-
-/* Large folios have room for every situation at either end of the block sizes. */
-static unsigned int next_blkbits(unsigned int i, unsigned int order)
-{
-	return order < 7 ? i + 1 : i + 3;
-}
-
-#define for_each_blkbits(i, order)	\
-	for (i = 0; i < ARRAY_SIZE(blkbits); i = next_blkbits(i, order))
-
-static struct iom_fs *create(struct kunit *test, unsigned int order, unsigned int min_order)
-{
-	size_t size = PAGE_SIZE << order;
-
-	return iom_create(test, min_order, MAX_ORDER, SZ_4G - size, 2 * size);
-}
-
-/* The folio that a case is about: not uptodate, clean, the second or the first. */
-static struct folio *add_folio(struct iom_fs *fs, unsigned int order, bool second)
-{
-	struct folio *folio = iom_add_folio(fs, fs->base + (second ? fs->size / 2 : 0), order);
-
-	KUNIT_ASSERT_EQ(fs->test, folio_order(folio), order);
-	return folio;
-}
-
-/* The model of a hole. */
-static void expect_zeroes(struct iom_fs *fs, loff_t from, loff_t to)
-{
-	memset(fs->model + (from - fs->base), 0, to - from);
-}
 
 /* One run of blocks after the other, of lengths that no block or page size divides. */
 static void map_mixed(struct iom_fs *fs, unsigned long *mapped)
@@ -75,53 +40,10 @@ static void map_mixed(struct iom_fs *fs, unsigned long *mapped)
 		if (read)
 			bitmap_set(mapped, at, n);
 		else
-			expect_zeroes(fs, from, to);
+			iom_model_zeroes(fs, from, to);
 		at += n;
 		run = run * 2 % 37 ?: 1;
 	}
-}
-
-static unsigned long *new_bitmap(struct kunit *test, struct iom_fs *fs)
-{
-	unsigned long *map = kunit_kzalloc(test, BITS_TO_LONGS(fs->size >> SECTOR_SHIFT) *
-					   sizeof(long), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, map);
-	return map;
-}
-
-/* Expects that of [from, to) exactly the blocks in @map were asked for, each once. */
-static void expect_asked_map(struct iom_fs *fs, enum iom_op op, const unsigned long *map,
-			     loff_t from, loff_t to)
-{
-	size_t bs = iom_blocksize(fs), first = (from - fs->base) / bs;
-	size_t nr = (to - from) / bs, b, want = 0;
-	unsigned long *asked = new_bitmap(fs->test, fs);
-	unsigned int i;
-
-	for (i = 0; i < min(fs->nr_ios, IOM_MAX_IOS); i++) {
-		const struct iom_io *io = &fs->ios[i];
-
-		if (io->op != op)
-			continue;
-		KUNIT_EXPECT_TRUE_MSG(fs->test, IS_ALIGNED(io->pos | io->len, bs),
-				      "block size %zu: %llu at %lld", bs, io->len, io->pos);
-		for (b = (io->pos - fs->base) / bs; b < (io->pos - fs->base + io->len) / bs; b++) {
-			KUNIT_EXPECT_TRUE_MSG(fs->test, b >= first && b < first + nr,
-					      "block %zu of %zu bytes", b, bs);
-			KUNIT_EXPECT_FALSE_MSG(fs->test, __test_and_set_bit(b, asked),
-					       "block %zu of %zu bytes, twice", b, bs);
-		}
-	}
-	for (b = first; b < first + nr; b++) {
-		want += test_bit(b, map);
-		if (test_bit(b, map) != test_bit(b, asked)) {
-			KUNIT_FAIL(fs->test, "block %zu of %zu bytes: %sasked for (op %d)", b, bs,
-				   test_bit(b, asked) ? "" : "not ", op);
-			break;
-		}
-	}
-	kunit_kfree(fs->test, asked);
 }
 
 /* Reading. */
@@ -130,26 +52,26 @@ static void expect_asked_map(struct iom_fs *fs, enum iom_op op, const unsigned l
 static void read_folio_mixed_extents(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i, max;
-	struct iom_fs *fs = create(test, order, 0);
-	unsigned long *mapped = new_bitmap(test, fs);
+	struct iom_fs *fs = iom_create_two(test, order, 0);
+	unsigned long *mapped = iom_bitmap(fs);
 	loff_t mid = fs->base + fs->size / 2;
 
-	for_each_blkbits(i, order) {
+	iom_for_each_blkbits(i, order) {
 		for (max = 0; max < 2; max++) {
 			bool second = max;
 			struct folio *folio;
 
-			iom_reset(fs, blkbits[i]);
+			iom_reset(fs, iom_blkbits[i]);
 			bitmap_zero(mapped, fs->size >> SECTOR_SHIFT);
 			map_mixed(fs, mapped);
 			fs->max_extent = max * 3 * iom_blocksize(fs);
-			folio = add_folio(fs, order, second);
+			folio = iom_add_one(fs, order, second);
 			KUNIT_EXPECT_EQ(test, 0, iom_read_folio(fs, folio));
 			KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
 			KUNIT_EXPECT_TRUE_MSG(test, folio_test_uptodate(folio), "blkbits %u",
-					      blkbits[i]);
+					      iom_blkbits[i]);
 			KUNIT_EXPECT_FALSE(test, folio_test_dirty(folio));
-			expect_asked_map(fs, IOM_READ, mapped, second ? mid : fs->base,
+			iom_expect_asked_map(fs, IOM_READ, mapped, second ? mid : fs->base,
 					 second ? mid + fs->size / 2 : mid);
 			iom_expect_cache(fs, folio_pos(folio),
 					 folio_pos(folio) + folio_size(folio));
@@ -162,20 +84,20 @@ static void read_folio_mixed_extents(struct kunit *test)
 static void read_folio_ends_once(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
-	struct iom_fs *fs = create(test, order, 0);
-	unsigned long *mapped = new_bitmap(test, fs);
+	struct iom_fs *fs = iom_create_two(test, order, 0);
+	unsigned long *mapped = iom_bitmap(fs);
 
-	for_each_blkbits(i, order) {
-		bool blocks = PAGE_SIZE << order > 1 << blkbits[i];
+	iom_for_each_blkbits(i, order) {
+		bool blocks = PAGE_SIZE << order > 1 << iom_blkbits[i];
 		struct folio *folio;
 		unsigned int nr;
 
-		iom_reset(fs, blkbits[i]);
+		iom_reset(fs, iom_blkbits[i]);
 		bitmap_zero(mapped, fs->size >> SECTOR_SHIFT);
 		map_mixed(fs, mapped);
 		/* At 4096 blocks, an extent for each few would be more than can wait. */
 		fs->max_extent = max(fs->size / 256, iom_blocksize(fs));
-		folio = add_folio(fs, order, false);
+		folio = iom_add_one(fs, order, false);
 		fs->defer = true;
 		KUNIT_EXPECT_EQ(test, 0, iom_read_folio(fs, folio));
 		nr = fs->nr_pending;
@@ -193,7 +115,7 @@ static void read_folio_ends_once(struct kunit *test)
 			nr++;
 		}
 		KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
-		KUNIT_EXPECT_TRUE_MSG(test, folio_test_uptodate(folio), "blkbits %u", blkbits[i]);
+		KUNIT_EXPECT_TRUE_MSG(test, folio_test_uptodate(folio), "blkbits %u", iom_blkbits[i]);
 		iom_expect_cache(fs, folio_pos(folio), folio_pos(folio) + folio_size(folio));
 		iom_done(fs, folio);
 	}
@@ -203,18 +125,18 @@ static void read_folio_ends_once(struct kunit *test)
 static void read_folio_error_block(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i, which, how;
-	struct iom_fs *fs = create(test, order, 0);
+	struct iom_fs *fs = iom_create_two(test, order, 0);
 
-	for_each_blkbits(i, order) {
+	iom_for_each_blkbits(i, order) {
 		for (which = 0; which < 6; which++) {
-			size_t bs = 1 << blkbits[i], nr = (PAGE_SIZE << order) / bs, b;
+			size_t bs = 1 << iom_blkbits[i], nr = (PAGE_SIZE << order) / bs, b;
 			size_t bad = which / 2 == 0 ? 0 : which / 2 == 1 ? nr / 2 : nr - 1;
 			struct folio *folio;
 			loff_t pos;
 
 			how = which & 1;
-			iom_reset(fs, blkbits[i]);
-			folio = add_folio(fs, order, which == 3);
+			iom_reset(fs, iom_blkbits[i]);
+			folio = iom_add_one(fs, order, which == 3);
 			pos = folio_pos(folio);
 			fs->bad_from = pos + bad * bs;
 			fs->bad_to = fs->bad_from + bs;
@@ -250,17 +172,17 @@ static void read_folio_error_block(struct kunit *test)
 static void read_folio_refused(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i, which, defer;
-	struct iom_fs *fs = create(test, order, 0);
+	struct iom_fs *fs = iom_create_two(test, order, 0);
 
-	for_each_blkbits(i, order) {
+	iom_for_each_blkbits(i, order) {
 		for (which = 0; which < 3; which++) {
-			size_t bs = 1 << blkbits[i], size = PAGE_SIZE << order;
+			size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
 			size_t bad = which == 0 ? 0 : which == 1 ? size / 2 : size - bs;
 			struct folio *folio;
 
 			for (defer = 0; defer < 2; defer++) {
-				iom_reset(fs, blkbits[i]);
-				folio = add_folio(fs, order, true);
+				iom_reset(fs, iom_blkbits[i]);
+				folio = iom_add_one(fs, order, true);
 				bad = round_down(bad, bs);
 				fs->bad_from = folio_pos(folio) + bad;
 				fs->bad_to = fs->bad_from + bs;
@@ -293,11 +215,11 @@ static void read_folio_keeps_written(struct kunit *test)
 		{ 0, 1 }, { 7, 8 }, { 3, 5 }, { 0, 7 }, { 1, 8 }, { 2, 3 },
 	};
 	unsigned int order = fxt_order(test), i, w, again;
-	struct iom_fs *fs = create(test, order, 0);
-	unsigned long *want = new_bitmap(test, fs);
+	struct iom_fs *fs = iom_create_two(test, order, 0);
+	unsigned long *want = iom_bitmap(fs);
 
-	for_each_blkbits(i, order) {
-		size_t bs = 1 << blkbits[i], size = PAGE_SIZE << order, unit = size / 8;
+	iom_for_each_blkbits(i, order) {
+		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order, unit = size / 8;
 
 		if (unit < bs)
 			continue;
@@ -305,8 +227,8 @@ static void read_folio_keeps_written(struct kunit *test)
 			struct folio *folio;
 			loff_t pos;
 
-			iom_reset(fs, blkbits[i]);
-			folio = add_folio(fs, order, true);
+			iom_reset(fs, iom_blkbits[i]);
+			folio = iom_add_one(fs, order, true);
 			pos = folio_pos(folio);
 			bitmap_zero(want, fs->size >> SECTOR_SHIFT);
 			bitmap_set(want, (pos - fs->base) / bs, size / bs);
@@ -323,7 +245,7 @@ static void read_folio_keeps_written(struct kunit *test)
 			iom_read_folio(fs, folio);
 			KUNIT_EXPECT_TRUE(test, folio_test_uptodate(folio));
 			KUNIT_EXPECT_TRUE(test, folio_test_dirty(folio));
-			expect_asked_map(fs, IOM_READ, want, pos, pos + size);
+			iom_expect_asked_map(fs, IOM_READ, want, pos, pos + size);
 			iom_expect_cache(fs, pos, pos + size);
 			iom_done(fs, folio);
 		}
@@ -334,10 +256,10 @@ static void read_folio_keeps_written(struct kunit *test)
 static void read_folio_eof(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i, e;
-	struct iom_fs *fs = create(test, order, 0);
+	struct iom_fs *fs = iom_create_two(test, order, 0);
 
-	for_each_blkbits(i, order) {
-		size_t bs = 1 << blkbits[i], size = PAGE_SIZE << order;
+	iom_for_each_blkbits(i, order) {
+		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
 		const size_t eofs[] = {
 			1, bs - 1, bs, bs + 1, size / 2 - 1, size / 2, size / 2 + 1,
 			size - bs - 1, size - bs, size - bs + 1, size - 1, size,
@@ -350,11 +272,11 @@ static void read_folio_eof(struct kunit *test)
 
 			if (!eofs[e] || eofs[e] > size)
 				continue;
-			iom_reset(fs, blkbits[i]);
-			folio = add_folio(fs, order, true);
+			iom_reset(fs, iom_blkbits[i]);
+			folio = iom_add_one(fs, order, true);
 			pos = folio_pos(folio);
 			i_size_write(&fs->fx->inode, pos + eofs[e]);
-			expect_zeroes(fs, pos + end, pos + size);
+			iom_model_zeroes(fs, pos + end, pos + size);
 			iom_read_folio(fs, folio);
 			KUNIT_EXPECT_TRUE(test, folio_test_uptodate(folio));
 			iom_expect_asked(fs, IOM_READ, pos, pos + end);
@@ -376,16 +298,16 @@ static void readahead(struct iom_fs *fs)
 static void readahead_mixed_extents(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i, defer;
-	struct iom_fs *fs = create(test, order, order);
-	unsigned long *mapped = new_bitmap(test, fs);
+	struct iom_fs *fs = iom_create_two(test, order, order);
+	unsigned long *mapped = iom_bitmap(fs);
 	pgoff_t index = fs->base >> PAGE_SHIFT;
 	const struct fxt_range want[] = { { index, order }, { index + (1UL << order), order } };
 
-	for_each_blkbits(i, order) {
+	iom_for_each_blkbits(i, order) {
 		for (defer = 0; defer < 2; defer++) {
 			unsigned int f;
 
-			iom_reset(fs, blkbits[i]);
+			iom_reset(fs, iom_blkbits[i]);
 			bitmap_zero(mapped, fs->size >> SECTOR_SHIFT);
 			map_mixed(fs, mapped);
 			fs->defer = defer;
@@ -394,14 +316,14 @@ static void readahead_mixed_extents(struct kunit *test)
 			KUNIT_EXPECT_GE(test, iom_count(fs, IOM_SUBMIT_READ), 1);
 			while (fs->nr_pending)
 				iom_complete(fs, fs->nr_pending - 1, 0);
-			expect_asked_map(fs, IOM_READ, mapped, fs->base, fs->base + fs->size);
+			iom_expect_asked_map(fs, IOM_READ, mapped, fs->base, fs->base + fs->size);
 			for (f = 0; f < 2; f++) {
 				struct folio *folio = filemap_get_folio(iom_mapping(fs),
 									want[f].index);
 
 				KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
 				KUNIT_EXPECT_TRUE_MSG(test, folio_test_uptodate(folio),
-						      "folio %u, blkbits %u", f, blkbits[i]);
+						      "folio %u, blkbits %u", f, iom_blkbits[i]);
 				iom_done(fs, folio);
 			}
 			iom_expect_cache(fs, fs->base, fs->base + fs->size);
@@ -413,12 +335,12 @@ static void readahead_mixed_extents(struct kunit *test)
 static void readahead_error_block(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i, f;
-	struct iom_fs *fs = create(test, order, order);
+	struct iom_fs *fs = iom_create_two(test, order, order);
 
-	for_each_blkbits(i, order) {
+	iom_for_each_blkbits(i, order) {
 		struct folio *folio[2];
 
-		iom_reset(fs, blkbits[i]);
+		iom_reset(fs, iom_blkbits[i]);
 		fs->defer = true;
 		readahead(fs);
 		for (f = 0; f < 2; f++) {
@@ -446,16 +368,16 @@ static void read_folio_inline(struct kunit *test)
 {
 	static const size_t lens[] = { 1, 511, 512, 513, 4000, PAGE_SIZE - 1 };
 	unsigned int order = fxt_order(test), i, l;
-	struct iom_fs *fs = iom_create(test, 0, MAX_ORDER, 0, PAGE_SIZE << order);
+	struct iom_fs *fs = iom_create(test, 0, IOM_MAX_ORDER, 0, PAGE_SIZE << order);
 
-	for_each_blkbits(i, order) {
+	iom_for_each_blkbits(i, order) {
 		for (l = 0; l < ARRAY_SIZE(lens); l++) {
 			struct folio *folio;
 
-			iom_reset(fs, blkbits[i]);
+			iom_reset(fs, iom_blkbits[i]);
 			fs->inline_len = lens[l];
 			i_size_write(&fs->fx->inode, lens[l]);
-			expect_zeroes(fs, lens[l], fs->size);
+			iom_model_zeroes(fs, lens[l], fs->size);
 			folio = iom_add_folio(fs, 0, order);
 			iom_read_folio(fs, folio);
 			KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
@@ -479,10 +401,10 @@ static void read_folio_inline(struct kunit *test)
 static void is_partially_uptodate_edges(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i, a, b;
-	struct iom_fs *fs = create(test, order, 0);
+	struct iom_fs *fs = iom_create_two(test, order, 0);
 
-	for_each_blkbits(i, order) {
-		size_t bs = 1 << blkbits[i], size = PAGE_SIZE << order, unit = size / 4;
+	iom_for_each_blkbits(i, order) {
+		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order, unit = size / 4;
 		bool (*check)(struct folio *folio, size_t from, size_t count) =
 			iom_mapping(fs)->a_ops->is_partially_uptodate;
 		const int edges[] = {
@@ -494,8 +416,8 @@ static void is_partially_uptodate_edges(struct kunit *test)
 
 		if (unit < bs)
 			continue;
-		iom_reset(fs, blkbits[i]);
-		folio = add_folio(fs, order, true);
+		iom_reset(fs, iom_blkbits[i]);
+		folio = iom_add_one(fs, order, true);
 		pos = folio_pos(folio);
 		KUNIT_EXPECT_FALSE(test, check(folio, 0, 1));
 		KUNIT_ASSERT_EQ(test, iom_write(fs, pos + unit, unit, 0), unit);
@@ -521,26 +443,20 @@ static void is_partially_uptodate_edges(struct kunit *test)
 	}
 }
 
-static void write_back(struct iom_fs *fs)
-{
-	iom_forget(fs);
-	KUNIT_EXPECT_EQ(fs->test, 0, filemap_write_and_wait(iom_mapping(fs)));
-}
-
 /* Dirty folios keep what is known of their blocks; clean ones give it back. */
 static void release_folio_state(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
-	struct iom_fs *fs = create(test, order, 0);
+	struct iom_fs *fs = iom_create_two(test, order, 0);
 
-	for_each_blkbits(i, order) {
-		size_t bs = 1 << blkbits[i];
+	iom_for_each_blkbits(i, order) {
+		size_t bs = 1 << iom_blkbits[i];
 		bool blocks = PAGE_SIZE << order > bs;
 		struct folio *folio;
 		int ref;
 
-		iom_reset(fs, blkbits[i]);
-		folio = add_folio(fs, order, true);
+		iom_reset(fs, iom_blkbits[i]);
+		folio = iom_add_one(fs, order, true);
 		ref = folio_ref_count(folio);
 		iom_read_folio(fs, folio);
 		KUNIT_EXPECT_EQ(test, folio_test_private(folio), blocks);
@@ -552,7 +468,7 @@ static void release_folio_state(struct kunit *test)
 		folio_unlock(folio);
 		KUNIT_EXPECT_TRUE(test, folio_test_dirty(folio));
 		KUNIT_EXPECT_EQ(test, folio_test_private(folio), blocks);
-		write_back(fs);
+		iom_write_back(fs);
 		iom_expect_asked(fs, IOM_WRITE, folio_pos(folio), folio_pos(folio) + bs);
 		folio_lock(folio);
 		KUNIT_EXPECT_TRUE(test, filemap_release_folio(folio, GFP_KERNEL));
@@ -564,7 +480,7 @@ static void release_folio_state(struct kunit *test)
 		iom_forget(fs);
 		KUNIT_ASSERT_EQ(test, iom_write(fs, folio_pos(folio) + bs - 1, 1, 0), 1);
 		KUNIT_EXPECT_EQ(test, iom_count(fs, IOM_READ), 0);
-		write_back(fs);
+		iom_write_back(fs);
 		iom_expect_asked(fs, IOM_WRITE, folio_pos(folio), folio_pos(folio) + bs);
 		iom_expect_disk(fs, fs->base, fs->base + fs->size);
 		iom_done(fs, folio);
@@ -575,11 +491,11 @@ static void release_folio_state(struct kunit *test)
 static void invalidate_folio_blocks(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i, a, b;
-	struct iom_fs *fs = create(test, order, 0);
-	unsigned long *want = new_bitmap(test, fs);
+	struct iom_fs *fs = iom_create_two(test, order, 0);
+	unsigned long *want = iom_bitmap(fs);
 
-	for_each_blkbits(i, order) {
-		size_t bs = 1 << blkbits[i], size = PAGE_SIZE << order;
+	iom_for_each_blkbits(i, order) {
+		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
 		const size_t edges[] = {
 			0, 1, bs - 1, bs, bs + 1, size / 2, size / 2 + 1, size - bs - 1,
 			size - bs, size - 1, size,
@@ -596,8 +512,8 @@ static void invalidate_folio_blocks(struct kunit *test)
 					continue;
 				/* No reset: it would take longer than the case. */
 				truncate_inode_pages(iom_mapping(fs), 0);
-				fs->fx->inode.i_blkbits = blkbits[i];
-				folio = add_folio(fs, order, true);
+				fs->fx->inode.i_blkbits = iom_blkbits[i];
+				folio = iom_add_one(fs, order, true);
 				pos = folio_pos(folio);
 				first = (pos - fs->base) / bs;
 				iom_read_folio(fs, folio);
@@ -613,8 +529,8 @@ static void invalidate_folio_blocks(struct kunit *test)
 				if (size > bs && round_up(from, bs) / bs < last)
 					bitmap_clear(want, first + round_up(from, bs) / bs,
 						     last - round_up(from, bs) / bs);
-				write_back(fs);
-				expect_asked_map(fs, IOM_WRITE, want, pos, pos + size);
+				iom_write_back(fs);
+				iom_expect_asked_map(fs, IOM_WRITE, want, pos, pos + size);
 				iom_done(fs, folio);
 			}
 		}
@@ -625,20 +541,20 @@ static void invalidate_folio_blocks(struct kunit *test)
 static void invalidate_folio_whole(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
-	struct iom_fs *fs = create(test, order, 0);
+	struct iom_fs *fs = iom_create_two(test, order, 0);
 
-	for_each_blkbits(i, order) {
+	iom_for_each_blkbits(i, order) {
 		struct folio *folio;
 
-		iom_reset(fs, blkbits[i]);
-		folio = add_folio(fs, order, true);
+		iom_reset(fs, iom_blkbits[i]);
+		folio = iom_add_one(fs, order, true);
 		KUNIT_ASSERT_EQ(test, iom_write(fs, folio_pos(folio), 1, 0), 1);
 		folio_lock(folio);
 		folio_invalidate(folio, 0, folio_size(folio));
 		KUNIT_EXPECT_FALSE(test, folio_test_dirty(folio));
 		KUNIT_EXPECT_FALSE(test, folio_test_private(folio));
 		folio_unlock(folio);
-		write_back(fs);
+		iom_write_back(fs);
 		KUNIT_EXPECT_EQ(test, iom_count(fs, IOM_WRITE), 0);
 		iom_done(fs, folio);
 	}
@@ -648,16 +564,16 @@ static void invalidate_folio_whole(struct kunit *test)
 static void dirty_folio_all_blocks(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i, state;
-	struct iom_fs *fs = create(test, order, 0);
+	struct iom_fs *fs = iom_create_two(test, order, 0);
 
-	for_each_blkbits(i, order) {
+	iom_for_each_blkbits(i, order) {
 		/* Nothing known of the blocks; all uptodate and clean; one dirty. */
 		for (state = 0; state < 3; state++) {
 			struct folio *folio;
 			loff_t pos;
 
-			iom_reset(fs, blkbits[i]);
-			folio = add_folio(fs, order, true);
+			iom_reset(fs, iom_blkbits[i]);
+			folio = iom_add_one(fs, order, true);
 			pos = folio_pos(folio);
 			iom_read_folio(fs, folio);
 			if (state == 0) {
@@ -671,7 +587,7 @@ static void dirty_folio_all_blocks(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, folio_mark_dirty(folio), state != 2);
 			folio_unlock(folio);
 			KUNIT_EXPECT_TRUE(test, folio_test_dirty(folio));
-			write_back(fs);
+			iom_write_back(fs);
 			iom_expect_asked(fs, IOM_WRITE, pos, pos + folio_size(folio));
 			KUNIT_EXPECT_FALSE(test, folio_test_dirty(folio));
 			iom_expect_disk(fs, fs->base, fs->base + fs->size);
@@ -684,10 +600,10 @@ static void dirty_folio_all_blocks(struct kunit *test)
 static void truncate_inside_folio(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i, e;
-	struct iom_fs *fs = create(test, order, 0);
+	struct iom_fs *fs = iom_create_two(test, order, 0);
 
-	for_each_blkbits(i, order) {
-		size_t bs = 1 << blkbits[i], size = PAGE_SIZE << order;
+	iom_for_each_blkbits(i, order) {
+		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
 		const size_t eofs[] = { 1, bs - 1, bs, bs + 1, size / 2, size / 2 + 1, size - 1 };
 
 		for (e = 0; e < 2 * ARRAY_SIZE(eofs); e++) {
@@ -699,8 +615,8 @@ static void truncate_inside_folio(struct kunit *test)
 
 			if (eof >= size)
 				continue;
-			iom_reset(fs, blkbits[i]);
-			folio = add_folio(fs, order, true);
+			iom_reset(fs, iom_blkbits[i]);
+			folio = iom_add_one(fs, order, true);
 			pos = folio_pos(folio);
 			iom_read_folio(fs, folio);
 			folio_put(folio);
@@ -709,9 +625,9 @@ static void truncate_inside_folio(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, 0, iom_truncate_page(fs, pos + eof, &zeroed));
 			KUNIT_EXPECT_EQ(test, zeroed, eof % bs != 0);
 			truncate_setsize(&fs->fx->inode, pos + eof);
-			expect_zeroes(fs, pos + eof, pos + round_up(eof, PAGE_SIZE));
+			iom_model_zeroes(fs, pos + eof, pos + round_up(eof, PAGE_SIZE));
 			iom_expect_cache(fs, pos, pos + round_up(eof, PAGE_SIZE));
-			write_back(fs);
+			iom_write_back(fs);
 			if (dirty)
 				iom_expect_asked(fs, IOM_WRITE, pos, pos + round_up(eof, bs));
 			else
@@ -729,21 +645,21 @@ static void truncate_inside_folio(struct kunit *test)
 static void seek_hole_data_blocks(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
-	struct iom_fs *fs = create(test, order, 0);
+	struct iom_fs *fs = iom_create_two(test, order, 0);
 
-	for_each_blkbits(i, order) {
-		size_t bs = 1 << blkbits[i], size = PAGE_SIZE << order, unit = size / 8;
+	iom_for_each_blkbits(i, order) {
+		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order, unit = size / 8;
 		loff_t eof = fs->base + fs->size, pos = fs->base + fs->size / 2, a, b;
 		struct folio *folio;
 
 		if (unit < bs)
 			continue;
-		iom_reset(fs, blkbits[i]);
+		iom_reset(fs, iom_blkbits[i]);
 		iom_map(fs, fs->base, pos, IOMAP_HOLE, 0);
 		iom_map(fs, pos, eof, IOMAP_UNWRITTEN, 0);
 		KUNIT_EXPECT_EQ(test, iom_seek(fs, fs->base, SEEK_DATA), -ENXIO);
 		KUNIT_EXPECT_EQ(test, iom_seek(fs, fs->base, SEEK_HOLE), fs->base);
-		folio = add_folio(fs, order, true);
+		folio = iom_add_one(fs, order, true);
 		KUNIT_ASSERT_EQ(test, iom_write(fs, pos + 2 * unit, unit, 0), unit);
 		KUNIT_ASSERT_EQ(test, iom_write(fs, pos + 5 * unit, unit, 0), unit);
 		a = pos + 2 * unit;
@@ -775,7 +691,7 @@ static void seek_hole_data_blocks(struct kunit *test)
 
 static void fiemap_extents(struct kunit *test)
 {
-	struct iom_fs *fs = create(test, 2, 0);
+	struct iom_fs *fs = iom_create_two(test, 2, 0);
 	const struct { unsigned int type, flags, fe; } parts[8] = {
 		{ IOMAP_MAPPED, 0, 0 }, { IOMAP_HOLE }, { IOMAP_UNWRITTEN, 0,
 		FIEMAP_EXTENT_UNWRITTEN }, { IOMAP_MAPPED, IOMAP_F_SHARED, FIEMAP_EXTENT_SHARED },
@@ -825,17 +741,17 @@ static void fiemap_extents(struct kunit *test)
 
 static void bmap_blocks(struct kunit *test)
 {
-	struct iom_fs *fs = create(test, 2, 0);
+	struct iom_fs *fs = iom_create_two(test, 2, 0);
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(blkbits); i++) {
-		sector_t first = fs->base >> blkbits[i], nr = fs->size >> blkbits[i], b;
+	for (i = 0; i < ARRAY_SIZE(iom_blkbits); i++) {
+		sector_t first = fs->base >> iom_blkbits[i], nr = fs->size >> iom_blkbits[i], b;
 
-		iom_reset(fs, blkbits[i]);
+		iom_reset(fs, iom_blkbits[i]);
 		iom_map(fs, fs->base + fs->size / 2, fs->base + fs->size, IOMAP_UNWRITTEN, 0);
 		for (b = 0; b < nr; b++)
 			KUNIT_EXPECT_EQ_MSG(test, iom_bmap(fs, first + b), b < nr / 2 ? b : 0,
-					    "block %llu, blkbits %u", b, blkbits[i]);
+					    "block %llu, blkbits %u", b, iom_blkbits[i]);
 		KUNIT_EXPECT_EQ(test, iom_bmap(fs, 0), 0);
 		/* It shows what is on disk once all is written that waits. */
 		KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base + fs->size - 1, 1, 0), 1);
