@@ -67,4 +67,12 @@
  */
 #define COMPAT_IOMAP_OPS	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0))
 
+/* 6.13: page_pgoff() and 6.18: folio_next_pos() are new. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define page_pgoff(folio, page)	((folio)->index + folio_page_idx(folio, page))
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define folio_next_pos(folio)	(folio_pos(folio) + (loff_t)folio_size(folio))
+#endif
+
 #endif /* FOLIOLAB_COMPAT_H */
