@@ -3,6 +3,7 @@
  * The filesystem in memory of the iomap suites: see fixture_iomap.h.
  */
 #include <linux/backing-dev.h>
+#include <linux/bio.h>
 #include <linux/bitmap.h>
 #include <linux/highmem.h>
 #include <linux/module.h>
@@ -116,6 +117,19 @@ static void fill_map(struct iom_fs *fs, loff_t pos, struct iomap *map)
 	map->validity_cookie = fs->stale_at && fs->valid_calls >= fs->stale_at;
 }
 
+/* As far as the batch has room, the mapping goes. */
+static void find_dirty(struct iomap_iter *iter, loff_t pos, loff_t length)
+{
+	struct iomap *iomap = &iter->iomap;
+	loff_t end = min_t(loff_t, pos + length, iomap->offset + iomap->length), done = pos;
+	unsigned int flags = 0;
+
+	iomap_fill_dirty_folios(iter, &done, end, &flags);
+	iomap->flags |= flags;
+	if (done > pos && done < end)
+		iomap->length = done - iomap->offset;
+}
+
 static int iom_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
 		     struct iomap *iomap, struct iomap *srcmap)
 {
@@ -141,6 +155,8 @@ static int iom_begin(struct inode *inode, loff_t pos, loff_t length, unsigned in
 		end = min_t(loff_t, end, iomap->offset + iomap->length);
 		iom_map(fs, round_down(pos, i_blocksize(inode)), end, IOMAP_DELALLOC, 0);
 		fill_map(fs, pos, iomap);
+	} else if (flags & IOMAP_ZERO && fs->batch && iomap->type == IOMAP_UNWRITTEN) {
+		find_dirty(container_of(iomap, struct iomap_iter, iomap), pos, length);
 	}
 	return 0;
 }
@@ -229,6 +245,13 @@ static ssize_t iom_write_range(struct iomap_writepage_ctx *wpc, struct folio *fo
 	fill_map(fs, pos, &wpc->iomap);
 	if (wpc->iomap.type == IOMAP_HOLE)
 		return n;
+	if (fs->ioend) {
+		if (wpc->iomap.type == IOMAP_DELALLOC) {
+			iom_map(fs, pos, pos + n, IOMAP_MAPPED, 0);
+			fill_map(fs, pos, &wpc->iomap);
+		}
+		return iomap_add_to_ioend(wpc, folio, pos, end_pos, n);
+	}
 	record(fs, IOM_WRITE, pos, n, 0);
 	wpc->wb_ctx = fs;
 	if (fs->refuse && is_bad(fs, pos, n))
@@ -240,10 +263,44 @@ static ssize_t iom_write_range(struct iomap_writepage_ctx *wpc, struct folio *fo
 	return n;
 }
 
+/* What a disk does with the bio, and the filesystem when the disk is done. */
+static int end_ioend(struct iom_fs *fs, struct iomap_ioend *ioend, int error)
+{
+	loff_t pos = ioend->io_offset;
+	u32 size = ioend->io_bio.bi_iter.bi_size;
+	struct folio_iter fi;
+
+	record(fs, IOM_WRITE, pos, size, ioend->io_flags);
+	KUNIT_EXPECT_EQ(fs->test, ioend->io_bio.bi_iter.bi_sector, sector_of(fs, pos));
+	KUNIT_EXPECT_LE(fs->test, ioend->io_size, size);
+	if (!error && is_bad(fs, pos, size))
+		error = -EIO;
+	bio_for_each_folio_all(fi, &ioend->io_bio) {
+		KUNIT_EXPECT_EQ_MSG(fs->test, pos, folio_pos(fi.folio) + (loff_t)fi.offset,
+				    "%zu bytes of %u at %lld", fi.length, size, ioend->io_offset);
+		KUNIT_EXPECT_TRUE(fs->test, folio_test_writeback(fi.folio));
+		if (!error)
+			memcpy_from_folio(fs->disk + (pos - fs->base), fi.folio, fi.offset,
+					  fi.length);
+		pos += fi.length;
+	}
+	KUNIT_EXPECT_EQ(fs->test, pos, ioend->io_offset + size);
+	if (ioend->io_flags & IOMAP_IOEND_UNWRITTEN)
+		iom_map(fs, ioend->io_offset, pos, IOMAP_MAPPED, 0);
+	record(fs, IOM_SUBMIT_WRITE, ioend->io_offset, ioend->io_size, ioend->io_flags);
+	iomap_finish_ioends(ioend, error);
+	return error;
+}
+
 static int iom_submit_write(struct iomap_writepage_ctx *wpc, int error)
 {
 	struct iom_fs *fs = to_iom(wpc->inode);
 
+	if (fs->ioend) {
+		error = end_ioend(fs, wpc->wb_ctx, error);
+		wpc->wb_ctx = NULL;
+		return error;
+	}
 	record(fs, IOM_SUBMIT_WRITE, 0, wpc->nr_folios, error);
 	fs->written_folios += wpc->nr_folios;
 	wpc->wb_ctx = NULL;
@@ -474,6 +531,8 @@ void iom_reset(struct iom_fs *fs, unsigned int blkbits)
 	fs->refuse = false;
 	fs->defer = false;
 	fs->hooks = false;
+	fs->ioend = false;
+	fs->batch = false;
 	fs->stale_at = 0;
 	fs->valid_calls = 0;
 	fs->when_stale = NULL;

@@ -74,6 +74,8 @@ struct iom_pending {
  * @refuse: requests for bad bytes are refused; else they are taken and fail
  * @defer: I/O ends only in iom_complete()
  * @hooks: use ->get_folio() and ->put_folio()
+ * @ioend: writeback goes through bios and iomap's ioends, which end at once
+ * @batch: zeroing of unwritten extents looks dirty folios up beforehand
  * @stale_at: this call of ->iomap_valid(), from 1, finds the mapping stale
  * @when_stale: how the extents changed by then
  * @valid_calls: number of calls of ->iomap_valid()
@@ -102,6 +104,8 @@ struct iom_fs {
 	bool refuse;
 	bool defer;
 	bool hooks;
+	bool ioend;
+	bool batch;
 	unsigned int stale_at;
 	void (*when_stale)(struct iom_fs *fs);
 	unsigned int valid_calls;
@@ -160,8 +164,9 @@ bool iom_uptodate(struct iom_fs *fs, struct folio *folio, size_t off, size_t len
 static const unsigned int iom_blkbits[] __maybe_unused = { 9, 10, 11, 12 };
 
 /* Large folios have room for every situation at either end of the block sizes. */
-#define iom_for_each_blkbits(i, order)	\
-	for (i = 0; i < ARRAY_SIZE(iom_blkbits); i += (order) < 7 ? 1 : 3)
+#define iom_for_each_blkbits(i, order)				\
+	for (i = (order) == 8 ? 3 : 0; i < ARRAY_SIZE(iom_blkbits);	\
+	     i += (order) < 7 ? 1 : (order) == 7 ? 3 : 4)
 
 struct iom_fs *iom_create_two(struct kunit *test, unsigned int order,
 			      unsigned int min_order);

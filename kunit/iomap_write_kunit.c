@@ -540,6 +540,65 @@ static void zero_range_unwritten(struct kunit *test)
 	}
 }
 
+/*
+ * The dirty folios over an unwritten extent, more than one batch holds, are zeroed
+ * where they are; what is clean or not cached is left alone, and nothing is written.
+ */
+static void zero_range_dirty_batch(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i;
+	unsigned long nr = order < 5 ? 80 : 6, n;
+	size_t size = PAGE_SIZE << order;
+	struct iom_fs *fs = iom_create(test, order, order, SZ_4G - nr / 2 * size, nr * size);
+
+	for (i = 0; i < 2; i++) {
+		loff_t from = fs->base + size / 2 + 1, to = fs->base + fs->size - 5;
+		unsigned long cached = 0;
+		bool zeroed = false;
+
+		iom_reset(fs, i ? PAGE_SHIFT : 9);
+		fs->batch = true;
+		iom_map(fs, fs->base, fs->base + fs->size, IOMAP_UNWRITTEN, 0);
+		iom_model_zeroes(fs, fs->base, fs->base + fs->size);
+		/* Of four folios two are dirty, one is clean and one is not there. */
+		for (n = 0; n < nr; n++) {
+			loff_t pos = fs->base + n * size;
+
+			if (n % 4 == 3)
+				continue;
+			cached++;
+			if (n % 4 < 2) {
+				KUNIT_ASSERT_EQ(test, iom_write(fs, pos, size, 0), size);
+			} else {
+				struct folio *folio = iom_add_folio(fs, pos, order);
+
+				iom_read_folio(fs, folio);
+				iom_done(fs, folio);
+			}
+		}
+		iom_forget(fs);
+		KUNIT_EXPECT_EQ(test, 0, iom_zero_range(fs, from, to - from, &zeroed));
+		KUNIT_EXPECT_TRUE(test, zeroed);
+		KUNIT_EXPECT_EQ(test, iom_count(fs, IOM_WRITE), 0);
+		KUNIT_EXPECT_EQ(test, iom_count(fs, IOM_READ), 0);
+		KUNIT_EXPECT_EQ(test, iom_mapping(fs)->nrpages, cached << order);
+		iom_model_zeroes(fs, from, to);
+		for (n = 0; n < nr; n++) {
+			loff_t pos = fs->base + n * size;
+			struct folio *folio;
+
+			if (n % 4 == 3)
+				continue;
+			iom_expect_cache(fs, pos, pos + size);
+			folio = filemap_get_folio(iom_mapping(fs), pos >> PAGE_SHIFT);
+			KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+			KUNIT_EXPECT_EQ_MSG(test, folio_test_dirty(folio), n % 4 < 2,
+					    "folio %lu", n);
+			iom_done(fs, folio);
+		}
+	}
+}
+
 static void truncate_page_edges(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i, e;
@@ -867,6 +926,77 @@ static void writeback_hole(struct kunit *test)
 	}
 }
 
+/* Bytes that follow one another in the file and on disk go out together, others not. */
+static void ioend_merges_neighbours(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i, k;
+	struct iom_fs *fs = iom_create_two(test, order, order);
+
+	iom_for_each_blkbits(i, order) {
+		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
+		loff_t mid = fs->base + size, end = mid + size;
+		const struct {
+			loff_t from, to;	/* what is dirty */
+			loff_t map_from;	/* from here to the end */
+			unsigned int type, flags;
+			loff_t eof;
+			unsigned int want;
+		} rounds[] = {
+			/* All; a part across both folios; the last and the first block. */
+			{ fs->base, end, end, IOMAP_MAPPED, 0, end, 1 },
+			{ mid - bs, mid + bs, end, IOMAP_MAPPED, 0, end, 1 },
+			{ fs->base, end, mid, IOMAP_UNWRITTEN, 0, end, 2 },
+			{ fs->base, end, mid, IOMAP_MAPPED, IOMAP_F_SHARED, end, 2 },
+			{ fs->base, end, mid, IOMAP_MAPPED, IOMAP_F_BOUNDARY, end, 2 },
+			{ fs->base, end, end - bs, IOMAP_UNWRITTEN, 0, end, 2 },
+			{ fs->base, end, mid, IOMAP_HOLE, 0, end, 1 },
+			/* The file ends in the block, and so does what is told of it. */
+			{ fs->base, end, end, IOMAP_MAPPED, 0, mid + 1, 1 },
+			{ fs->base, end, end, IOMAP_MAPPED, 0, end - 1, 1 },
+			{ fs->base, end, end, IOMAP_MAPPED, 0, mid - 1, 1 },
+		};
+
+		for (k = 0; k < ARRAY_SIZE(rounds); k++) {
+			loff_t last = min(rounds[k].to, rounds[k].eof), f;
+			struct folio *folio;
+			u64 told = 0;
+			unsigned int n;
+
+			iom_reset(fs, iom_blkbits[i]);
+			fs->ioend = true;
+			for (n = 0; n < 2; n++) {
+				folio = iom_add_one(fs, order, n);
+				iom_read_folio(fs, folio);
+				folio_put(folio);
+			}
+			f = rounds[k].from;
+			KUNIT_ASSERT_EQ(test, iom_write(fs, f, rounds[k].to - f, 0),
+					rounds[k].to - f);
+			i_size_write(&fs->fx->inode, rounds[k].eof);
+			iom_map(fs, rounds[k].map_from, end, rounds[k].type, rounds[k].flags);
+			iom_write_back(fs);
+			KUNIT_EXPECT_EQ_MSG(test, iom_count(fs, IOM_WRITE), rounds[k].want,
+					    "round %u, blocks of %zu", k, bs);
+			if (rounds[k].type == IOMAP_HOLE)
+				last = rounds[k].map_from;
+			iom_expect_asked(fs, IOM_WRITE, f, round_up(last, bs));
+			iom_model_zeroes(fs, last, round_up(last, bs));
+			iom_expect_disk(fs, f, round_up(last, bs));
+			for (n = 0; n < fs->nr_ios; n++)
+				if (fs->ios[n].op == IOM_SUBMIT_WRITE)
+					told += fs->ios[n].len;
+			KUNIT_EXPECT_EQ_MSG(test, told, last - f, "round %u, blocks of %zu", k, bs);
+			for (n = 0; n < 2; n++) {
+				folio = filemap_get_folio(iom_mapping(fs),
+							  (fs->base + n * size) >> PAGE_SHIFT);
+				KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+				KUNIT_EXPECT_FALSE(test, folio_test_dirty(folio));
+				iom_done(fs, folio);
+			}
+		}
+	}
+}
+
 /* What a short write reserved is given back, except under dirty blocks before EOF. */
 static void delalloc_release_blocks(struct kunit *test)
 {
@@ -969,6 +1099,8 @@ static void random_operations(struct kunit *test)
 	unsigned int step;
 
 	iom_reset(fs, param->blkbits);
+	fs->ioend = param->blkbits & 1;
+	fs->batch = param->blkbits & 2;
 	prandom_seed_state(&rnd, fxt_seed(test));
 	for (step = 0; step < 600; step++) {
 		u32 what = prandom_u32_state(&rnd) % 16;
@@ -1042,6 +1174,7 @@ static struct kunit_case iomap_write_cases[] = {
 	KUNIT_CASE_PARAM(unshare_blocks, order_gen_params),
 	KUNIT_CASE_PARAM(zero_range_edges, order_gen_params),
 	KUNIT_CASE_PARAM(zero_range_unwritten, order_gen_params),
+	KUNIT_CASE_PARAM(zero_range_dirty_batch, order_gen_params),
 	KUNIT_CASE_PARAM(truncate_page_edges, order_gen_params),
 	KUNIT_CASE_PARAM(mkwrite_eof, order_gen_params),
 	KUNIT_CASE_PARAM(writeback_eof, order_gen_params),
@@ -1050,6 +1183,7 @@ static struct kunit_case iomap_write_cases[] = {
 	KUNIT_CASE_PARAM(writeback_redirtied, order_gen_params),
 	KUNIT_CASE_PARAM(writeback_error, order_gen_params),
 	KUNIT_CASE_PARAM(writeback_hole, order_gen_params),
+	KUNIT_CASE_PARAM(ioend_merges_neighbours, order_gen_params),
 	KUNIT_CASE_PARAM(delalloc_release_blocks, order_gen_params),
 	KUNIT_CASE_PARAM(random_operations, random_gen_params),
 	{}
