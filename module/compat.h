@@ -75,4 +75,9 @@
 #define folio_next_pos(folio)	(folio_pos(folio) + (loff_t)folio_size(folio))
 #endif
 
+/* 6.14: IOMAP_F_BOUNDARY is new. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#define IOMAP_F_BOUNDARY	0
+#endif
+
 #endif /* FOLIOLAB_COMPAT_H */
