@@ -386,6 +386,39 @@ static void write_extends_file(struct kunit *test)
 	}
 }
 
+/* What a mapping left past EOF is no data when a write moves EOF behind it. */
+static void write_extends_over_scribble(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i, e;
+	struct iom_fs *fs = iom_create_two(test, order, 0);
+
+	iom_for_each_blkbits(i, order) {
+		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
+		const size_t eofs[] = { 1, bs - 1, size - PAGE_SIZE + 1 };
+
+		/* Where a page is a block the filesystem itself zeroes up to its end. */
+		if (bs == PAGE_SIZE)
+			continue;
+		for (e = 0; e < ARRAY_SIZE(eofs); e++) {
+			loff_t pos = fs->base + fs->size - 1;
+			struct folio *folio;
+
+			iom_reset(fs, iom_blkbits[i]);
+			folio = iom_add_one(fs, order, true);
+			iom_read_folio(fs, folio);
+			folio_mark_dirty(folio);
+			i_size_write(&fs->fx->inode, folio_pos(folio) + eofs[e]);
+			memset(folio_address(folio) + eofs[e], 0x99, size - eofs[e]);
+			iom_model_zeroes(fs, folio_pos(folio) + eofs[e], pos);
+			KUNIT_ASSERT_EQ(test, iom_write(fs, pos, 1, 0), 1);
+			iom_expect_cache(fs, folio_pos(folio), folio_pos(folio) + size);
+			iom_write_back(fs);
+			iom_expect_disk(fs, fs->base, fs->base + fs->size);
+			iom_done(fs, folio);
+		}
+	}
+}
+
 /* Writeback has turned the hole into data before the folio was locked. */
 static void hole_became_data(struct iom_fs *fs)
 {
@@ -1170,6 +1203,7 @@ static struct kunit_case iomap_write_cases[] = {
 	KUNIT_CASE_PARAM(write_short_copy, order_gen_params),
 	KUNIT_CASE_PARAM(write_folio_order, order_gen_params),
 	KUNIT_CASE_PARAM(write_extends_file, order_gen_params),
+	KUNIT_CASE_PARAM(write_extends_over_scribble, order_gen_params),
 	KUNIT_CASE_PARAM(write_stale_mapping, order_gen_params),
 	KUNIT_CASE_PARAM(unshare_blocks, order_gen_params),
 	KUNIT_CASE_PARAM(zero_range_edges, order_gen_params),
