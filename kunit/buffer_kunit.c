@@ -154,7 +154,9 @@ static void read_full_folio_blocks(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(blkbits); i++) {
 		size_t bs = 1 << blkbits[i], size = PAGE_SIZE << order, at;
-		const size_t eofs[] = { size, size, 1, bs, bs + 1, size / 2 + 1, size - bs, size - 1 };
+		const size_t eofs[] = {
+			size, size, 1, bs, bs + 1, size / 2 + 1, size - bs, size - 1,
+		};
 
 		for (k = 0; k < ARRAY_SIZE(eofs); k++) {
 			struct folio *folio;
@@ -167,7 +169,9 @@ static void read_full_folio_blocks(struct kunit *test)
 			folio = add_folio(test, fx, blkbits[i], order, FXT_NOT_UPTODATE);
 			pos = folio_pos(folio);
 			first = pos >> blkbits[i];
-			blocks = (struct blocks) { .bad = k ? ~0ULL : first + (size / 2 >> blkbits[i]) };
+			blocks = (struct blocks) { .bad = ~0ULL };
+			if (!k)
+				blocks.bad = first + (size / 2 >> blkbits[i]);
 			i_size_write(&fx->inode, pos + eofs[k]);
 			KUNIT_EXPECT_EQ(test, 0, block_read_full_folio(folio, get_block));
 			KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
@@ -343,7 +347,7 @@ static void write_begin_end_blocks(struct kunit *test)
 						block_is_partially_uptodate(folio, first - 1, 2));
 				if (last == size)
 					KUNIT_EXPECT_TRUE(test,
-						block_is_partially_uptodate(folio, first, 2 * size));
+						block_is_partially_uptodate(folio, first, size));
 			}
 			put_folio(folio);
 			folio_lock(folio);

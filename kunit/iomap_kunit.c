@@ -115,7 +115,8 @@ static void read_folio_ends_once(struct kunit *test)
 			nr++;
 		}
 		KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
-		KUNIT_EXPECT_TRUE_MSG(test, folio_test_uptodate(folio), "blkbits %u", iom_blkbits[i]);
+		KUNIT_EXPECT_TRUE_MSG(test, folio_test_uptodate(folio), "blkbits %u",
+				      iom_blkbits[i]);
 		iom_expect_cache(fs, folio_pos(folio), folio_pos(folio) + folio_size(folio));
 		iom_done(fs, folio);
 	}
@@ -721,7 +722,8 @@ static void fiemap_extents(struct kunit *test)
 	for (i = 0; i < 8; i++) {
 		if (parts[i].type == IOMAP_HOLE)
 			continue;
-		KUNIT_EXPECT_EQ_MSG(test, got[n].fe_logical, fs->base + i * PAGE_SIZE, "part %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, got[n].fe_logical, fs->base + i * PAGE_SIZE, "part %u",
+				    i);
 		KUNIT_EXPECT_EQ_MSG(test, got[n].fe_length, PAGE_SIZE, "part %u", i);
 		KUNIT_EXPECT_EQ_MSG(test, got[n].fe_physical,
 				    parts[i].type == IOMAP_DELALLOC ? 0 : i * PAGE_SIZE,

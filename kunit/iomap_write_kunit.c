@@ -902,7 +902,8 @@ static void writeback_error(struct kunit *test)
 			folio[1] = iom_add_one(fs, order, true);
 			KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base, fs->size, 0), fs->size);
 			since = filemap_sample_wb_err(iom_mapping(fs));
-			bad = fs->base + (which / 2 == 0 ? 0 : which / 2 == 1 ? size / 2 : size - 1);
+			bad = fs->base + (which / 2 == 0 ? 0 : which / 2 == 1 ? size / 2 :
+						 size - 1);
 			fs->bad_from = bad;
 			fs->bad_to = bad + 1;
 			fs->refuse = how;
@@ -1184,7 +1185,8 @@ static void random_operations(struct kunit *test)
 		}
 		KUNIT_EXPECT_EQ_MSG(test, i_size_read(&fs->fx->inode), eof, "step %u", step);
 		if (test->status == KUNIT_FAILURE) {
-			kunit_info(test, "step %u: operation %u, %zu at %lld", step, what, len, pos);
+			kunit_info(test, "step %u: operation %u, %zu at %lld", step, what, len,
+				   pos);
 			break;
 		}
 	}

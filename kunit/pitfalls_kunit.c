@@ -168,10 +168,12 @@ static void offsets_of_every_page(struct kunit *test)
 
 			KUNIT_EXPECT_PTR_EQ_MSG(test, page_folio(page), folio, "page %lu", i);
 			KUNIT_EXPECT_EQ_MSG(test, folio_page_idx(folio, page), i, "page %lu", i);
-			KUNIT_EXPECT_EQ_MSG(test, page_pgoff(folio, page), first + i, "page %lu", i);
+			KUNIT_EXPECT_EQ_MSG(test, page_pgoff(folio, page), first + i, "page %lu",
+					    i);
 			KUNIT_EXPECT_EQ_MSG(test, page_to_pfn(page), folio_pfn(folio) + i,
 					    "page %lu", i);
-			KUNIT_EXPECT_TRUE_MSG(test, folio_contains(folio, first + i), "page %lu", i);
+			KUNIT_EXPECT_TRUE_MSG(test, folio_contains(folio, first + i), "page %lu",
+					      i);
 			KUNIT_EXPECT_PTR_EQ_MSG(test, folio_file_page(folio, first + i), page,
 						"page %lu", i);
 			KUNIT_EXPECT_EQ_MSG(test, offset_in_folio(folio, at + 5),
@@ -298,11 +300,13 @@ static void poison_is_of_a_page(struct kunit *test)
 		SetPageHWPoison(folio_page(folio, bad[b]));
 		if (order)
 			folio_set_has_hwpoisoned(folio);
-		KUNIT_EXPECT_TRUE_MSG(test, folio_contain_hwpoisoned_page(folio), "page %lu", bad[b]);
+		KUNIT_EXPECT_TRUE_MSG(test, folio_contain_hwpoisoned_page(folio), "page %lu",
+				      bad[b]);
 		for (i = 0; i < nr; i++) {
 			KUNIT_EXPECT_EQ_MSG(test, PageHWPoison(folio_page(folio, i)), i == bad[b],
 					    "page %lu, %lu is bad", i, bad[b]);
-			KUNIT_EXPECT_EQ_MSG(test, is_page_hwpoison(folio_page(folio, i)), i == bad[b],
+			KUNIT_EXPECT_EQ_MSG(test, is_page_hwpoison(folio_page(folio, i)),
+					    i == bad[b],
 					    "page %lu, %lu is bad", i, bad[b]);
 		}
 		ClearPageHWPoison(folio_page(folio, bad[b]));
@@ -549,7 +553,8 @@ static void copy_to_iter_across_pages(struct kunit *test)
 
 		memset(buf, UNTOUCHED, size);
 		iov_iter_kvec(&iter, ITER_DEST, &kvec, 1, size);
-		KUNIT_EXPECT_EQ(test, copy_page_to_iter(page, offset_in_page(from), len, &iter), len);
+		KUNIT_EXPECT_EQ(test, copy_page_to_iter(page, offset_in_page(from), len, &iter),
+				len);
 		KUNIT_EXPECT_TRUE_MSG(test, !memcmp(buf, want + from, len), "%zu to %zu, by page",
 				      from, to);
 		KUNIT_EXPECT_NULL_MSG(test, memchr_inv(buf + len, UNTOUCHED, size - len),
@@ -653,7 +658,8 @@ static void bio_of_folios(struct kunit *test)
 		i = 0;
 		bio_for_each_folio_all(fi, &bio) {
 			KUNIT_ASSERT_LT(test, i, ARRAY_SIZE(parts));
-			KUNIT_EXPECT_PTR_EQ_MSG(test, fi.folio, folios[parts[i].folio], "part %u", i);
+			KUNIT_EXPECT_PTR_EQ_MSG(test, fi.folio, folios[parts[i].folio], "part %u",
+						i);
 			KUNIT_EXPECT_EQ_MSG(test, fi.offset, parts[i].from, "part %u", i);
 			KUNIT_EXPECT_EQ_MSG(test, fi.length, parts[i].to - parts[i].from,
 					    "part %u, %zu to %zu", i, edges[a], edges[b]);
