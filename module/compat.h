@@ -67,6 +67,23 @@
 typedef struct file *compat_write_ctx;
 #else
 typedef const struct kiocb *compat_write_ctx;
+/*
+ * 7.3: filesystems without a block device can give iomap their own reads, writes
+ * and folios (6.17 to 6.19, in several forms since); the suites use this one.
+ */
+#define COMPAT_IOMAP_OPS	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0))
+
+/* 6.13: page_pgoff() and 6.18: folio_next_pos() are new. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define page_pgoff(folio, page)	((folio)->index + folio_page_idx(folio, page))
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define folio_next_pos(folio)	(folio_pos(folio) + (loff_t)folio_size(folio))
+#endif
+
+/* 6.14: IOMAP_F_BOUNDARY is new. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#define IOMAP_F_BOUNDARY	0
 #endif
 
 #endif /* FOLIOLAB_COMPAT_H */
