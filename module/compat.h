@@ -61,4 +61,11 @@
  */
 #define COMPAT_SPLITS_TO_MIN_ORDER	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
 
+/* 6.14: a folio of uncached buffered I/O is marked to be dropped after writeback. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+#define COMPAT_DROPBEHIND	BIT(PG_dropbehind)
+#else
+#define COMPAT_DROPBEHIND	0UL
+#endif
+
 #endif /* FOLIOLAB_COMPAT_H */
