@@ -219,8 +219,8 @@ static void split_everywhere(struct kunit *test, bool uniform)
 		for (p = 0; p < nr; p++) {
 			unsigned int state = n % 3 ? FXT_DIRTY : 0;
 
-			/* Of large folios, half of the places; the first two always. */
-			if (n++ && order > 6 && p > 1 && (p + new_order) % 2)
+			/* Of large folios, some of the places; the first two always. */
+			if (n++ && order > 6 && p > 1 && (p + new_order) % 4)
 				continue;
 			add_folio(f, state);
 			if (n % 3 == 2)
@@ -598,12 +598,11 @@ static void folio_split_refused(struct kunit *test)
 static void folio_split_min_order(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), min_order, new_order, uniform;
+	struct file_split *f = new_file_split(test, 0);
+	struct split *s = &f->split;
+	struct folio *folio;
 
 	for (min_order = 1; min_order < order; min_order += order > 4 ? 2 : 1) {
-		struct file_split *f = new_file_split(test, 0);
-		struct split *s = &f->split;
-		struct folio *folio;
-
 		for (new_order = max(min_order, 2u) - 2; new_order <= min_order; new_order++) {
 			for (uniform = 0; uniform < 2; uniform++) {
 				folio = add_folio(f, FXT_DIRTY);
