@@ -112,17 +112,6 @@ static struct anon_split *new_anon_split(struct kunit *test)
 	return a;
 }
 
-static void drain(struct kunit *test)
-{
-	struct folio *folio = folio_alloc(GFP_KERNEL, 0);
-	struct folio_batch fbatch;
-
-	KUNIT_ASSERT_NOT_NULL(test, folio);
-	folio_batch_init(&fbatch);
-	folio_batch_add(&fbatch, folio);
-	folio_batch_release(&fbatch);
-}
-
 static u32 __user *user_word(unsigned long page)
 {
 	return (u32 __user *)(MAP_AT + (page << PAGE_SHIFT) + PAGE_SIZE / 2);

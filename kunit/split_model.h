@@ -114,6 +114,18 @@ static int start_split_case(struct kunit *test)
 	return stay_on_cpu(test);
 }
 
+/* drain_lru() for who has no fixture. */
+static void __maybe_unused drain(struct kunit *test)
+{
+	struct folio *folio = folio_alloc(GFP_KERNEL, 0);
+	struct folio_batch fbatch;
+
+	KUNIT_ASSERT_NOT_NULL(test, folio);
+	folio_batch_init(&fbatch);
+	folio_batch_add(&fbatch, folio);
+	folio_batch_release(&fbatch);
+}
+
 static unsigned long first_word(struct page *page)
 {
 	return *(unsigned long *)&page->flags;
