@@ -36,6 +36,11 @@ static unsigned long huge_orders(void)
 	return READ_ONCE(huge_anon_orders_always);
 }
 
+static void queue_folio(struct folio *folio)
+{
+	deferred_split_folio(folio, true);
+}
+
 static struct mm_struct *fork_mm(void)
 {
 	return dup_mm(current, current->mm);
@@ -46,6 +51,7 @@ static struct mm_struct *fork_mm(void)
 #define NR_DEFERRED(order)	0L
 #define set_huge_orders(orders)	((void)(orders))
 #define huge_orders()		0UL
+#define queue_folio(folio)	((void)(folio))
 #define fork_mm()		((struct mm_struct *)NULL)
 #define folio_check_splittable(folio, order, type)	(-EOPNOTSUPP)
 #define split_huge_pmd_address(vma, addr, freeze)	((void)(vma))
@@ -593,14 +599,13 @@ static void deferred_split_folio_queues(struct kunit *test)
 	/* A large enough folio may be queued by its first fault, not as partly mapped. */
 	KUNIT_EXPECT_FALSE(test, folio_test_partially_mapped(folio));
 	KUNIT_EXPECT_EQ(test, 0, NR_PARTIAL(order) - a->partial);
-#ifdef HAS_SPLIT_EXPORTS
 	change_flag(folio, PG_swapcache, true);
-	deferred_split_folio(folio, true);
+	queue_folio(folio);
 	change_flag(folio, PG_swapcache, false);
 	KUNIT_EXPECT_FALSE(test, folio_test_partially_mapped(folio));
 	KUNIT_EXPECT_EQ(test, 0, NR_DEFERRED(order) - a->deferred);
 	for (i = 0; i < 2; i++) {
-		deferred_split_folio(folio, true);
+		queue_folio(folio);
 		KUNIT_EXPECT_TRUE_MSG(test, folio_test_partially_mapped(folio), "call %u", i);
 		KUNIT_EXPECT_FALSE_MSG(test, list_empty(&folio->_deferred_list), "call %u", i);
 		KUNIT_EXPECT_EQ_MSG(test, 1, NR_PARTIAL(order) - a->partial, "call %u", i);
@@ -609,7 +614,6 @@ static void deferred_split_folio_queues(struct kunit *test)
 				    IS_ENABLED(CONFIG_VM_EVENT_COUNTERS),
 				    vm_event(THP_DEFERRED_SPLIT_PAGE) - events, "call %u", i);
 	}
-#endif
 	/* A split that is refused leaves it there. */
 	folio_get(folio);
 	prepare_anon_split(a, 0, 0, true);
