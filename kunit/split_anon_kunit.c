@@ -261,7 +261,7 @@ static void expect_anon_pieces(struct anon_split *a, unsigned int mms)
 	struct split *s = &a->split;
 	struct kunit *test = s->test;
 	unsigned long mapped = bitmap_weight(a->mapped, a->nr);
-	long folios[HPAGE_PMD_ORDER + 1] = {};
+	long folios[HPAGE_PMD_ORDER + 1] = {}, freed = 0;
 	unsigned long n;
 	unsigned int i;
 
@@ -271,8 +271,10 @@ static void expect_anon_pieces(struct anon_split *a, unsigned int mms)
 		struct folio *piece = piece_of(s, i);
 
 		/* What nobody maps is gone, unless the caller has it. */
-		if (!pages && !piece_is_locked(s, i))
+		if (!pages && !piece_is_locked(s, i)) {
+			freed += 1L << s->want[i].order;
 			continue;
+		}
 		folios[s->want[i].order]++;
 		if (!piece_is_right(s, i, pages * mms + piece_is_locked(s, i), true))
 			return;
@@ -296,6 +298,7 @@ static void expect_anon_pieces(struct anon_split *a, unsigned int mms)
 	for (i = 1; i <= HPAGE_PMD_ORDER; i++)
 		KUNIT_EXPECT_EQ_MSG(test, folios[i], NR_FOLIOS(i) - a->folios[i],
 				    "anonymous folios of order %u", i);
+	expect_freed(test, s->folio, s->lru, freed);
 	KUNIT_EXPECT_EQ(test, 0, NR_PARTIAL(s->order) - a->partial);
 	KUNIT_EXPECT_EQ(test, mapped, anon_pages_of(a->mm));
 	expect_node(test, s->folio, NR_ANON_MAPPED, a->anon_mapped + mapped, "NR_ANON_MAPPED");
@@ -470,16 +473,21 @@ static void folio_split_anon_zeroed(struct kunit *test)
 	struct anon_split *a = new_anon_split(test);
 	unsigned int order = fxt_order(test), n, i;
 	struct split *s = &a->split;
+	struct folio *folio;
 
-	for (n = 0; n < 4; n++) {
+	for (n = 0; n < 6; n++) {
 		unsigned int new_order = n & 1 && order > 2 ? max(order / 2, 2u) : 0;
+		bool mlocked = n >= 4;
 		unsigned long kept = 0;
 
 		bitmap_zero(a->zeroed, MAX_PIECES);
 		for (i = 0; i < 1U << order; i++)
 			if (i % 3 != 1)
 				__set_bit(i, a->zeroed);
-		add_anon(a);
+		folio = add_anon(a);
+		/* What is locked in memory must not need a fault to be written. */
+		if (mlocked)
+			folio_set_mlocked(folio);
 		prepare_anon_split(a, new_order, 1, n & 2);
 		expect_split(s, NULL, 0);
 		hold_locked_piece(a);
@@ -487,7 +495,8 @@ static void folio_split_anon_zeroed(struct kunit *test)
 		for (i = 0; i < s->nr; i++) {
 			unsigned long first = s->want[i].index - s->index, page;
 			struct folio *piece = piece_of(s, i);
-			bool zeroed = !s->want[i].order && test_bit(first, a->zeroed);
+			bool zeroed = !mlocked && !s->want[i].order &&
+				      test_bit(first, a->zeroed);
 
 			for (page = first; page < first + (1UL << s->want[i].order); page++)
 				KUNIT_EXPECT_EQ_MSG(test, !zeroed, a->after[page].page ==
@@ -503,6 +512,8 @@ static void folio_split_anon_zeroed(struct kunit *test)
 					    "piece %u", i);
 		}
 		KUNIT_EXPECT_EQ(test, kept, anon_pages_of(a->mm));
+		for (i = 0; i < s->nr && mlocked; i++)
+			folio_clear_mlocked(piece_of(s, i));
 		expect_words(a);
 		if (split_failed(s, "zeroed, way", n))
 			return;

@@ -24,6 +24,7 @@ static const xa_mark_t marks[] = {
  * struct file_split - a split of a folio of a fixture's file
  * @split: the split
  * @fx: the file
+ * @index: page index of the folio
  * @marks: which of marks[] the folio had
  * @file_pages: NR_FILE_PAGES before
  * @thps: NR_FILE_THPS before, without the folio
@@ -32,6 +33,7 @@ static const xa_mark_t marks[] = {
 struct file_split {
 	struct split split;
 	struct folio_fixture *fx;
+	pgoff_t index;
 	bool marks[ARRAY_SIZE(marks)];
 	long file_pages, thps, dirty;
 };
@@ -57,6 +59,7 @@ static struct file_split *new_file_split(struct kunit *test, unsigned int min_or
 
 	KUNIT_ASSERT_NOT_NULL(test, f);
 	f->fx = fxt_create(test, min_order, MAX_PAGECACHE_ORDER);
+	f->index = FIRST + 512;
 	f->split.test = test;
 	f->split.poisoned = NO_PAGE;
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, unlock_pieces, f));
@@ -71,7 +74,7 @@ static struct folio *add_folio(struct file_split *f, unsigned int state)
 	struct kunit *test = f->split.test;
 	unsigned int order = fxt_order(test);
 	struct folio_fixture *fx = f->fx;
-	pgoff_t index = FIRST + 512;
+	pgoff_t index = f->index;
 	struct folio *folio;
 
 	fxt_add_folio(fx, index - 1, 0, state);
@@ -154,13 +157,16 @@ static void expect_pieces(struct file_split *f, pgoff_t end, bool lru)
 	struct folio_fixture *fx = f->fx;
 	struct split *s = &f->split;
 	unsigned long cached = 2;
+	long freed = 0;
 	unsigned int i;
 
 	for (i = 0; i < s->nr; i++) {
 		unsigned long nr = 1UL << s->want[i].order;
 
-		if (!page_is_cached(f, i, end))
+		if (!page_is_cached(f, i, end)) {
+			freed += piece_is_locked(s, i) ? 0 : nr;
 			continue;
+		}
 		cached += nr;
 		/* An isolated piece has the reference of whoever isolated it. */
 		if (!piece_is_right(s, i, nr + (!lru || piece_is_locked(s, i)), lru) ||
@@ -170,6 +176,7 @@ static void expect_pieces(struct file_split *f, pgoff_t end, bool lru)
 					"piece %u", i);
 	}
 	KUNIT_EXPECT_EQ(s->test, cached, fxt_mapping(fx)->nrpages);
+	expect_freed(s->test, s->folio, s->lru, freed);
 	expect_node(s->test, s->folio, NR_FILE_PAGES,
 		    f->file_pages - ((1L << s->order) + 2 - cached), "NR_FILE_PAGES");
 	expect_node(s->test, s->folio, NR_FILE_THPS,
@@ -259,11 +266,14 @@ static void folio_split_again_and_again(struct kunit *test)
 	struct folio *folio;
 
 	prandom_seed_state(&rnd, seed);
+	/* Far enough in the file that an index cut to 32 bits is another one. */
+	f->index = (5UL << 32) + 512;
+	i_size_write(&f->fx->inode, FXT_POS(f->index + 1024));
 	folio = add_folio(f, FXT_DIRTY);
 	folio_unlock(folio);
 	folio_put(folio);
 	for (step = 0; step < 40; step++) {
-		pgoff_t index = FIRST + 512 + prandom_u32_state(&rnd) % (1UL << order);
+		pgoff_t index = f->index + prandom_u32_state(&rnd) % (1UL << order);
 		struct split *s = &f->split;
 		unsigned int i;
 
@@ -290,7 +300,8 @@ static void folio_split_again_and_again(struct kunit *test)
 		if (split_failed(s, "step", step))
 			return;
 	}
-	fxt_expect_stamped(f->fx, FXT_POS(FIRST + 511), FXT_POS(FIRST + 513 + (1UL << order)));
+	fxt_expect_stamped(f->fx, FXT_POS(f->index - 1),
+			   FXT_POS(f->index + 1 + (1UL << order)));
 	expect_folios(f->fx, true);
 }
 
@@ -803,6 +814,55 @@ static void folio_split_mapped(struct kunit *test)
 	}
 }
 
+/* What is locked in memory can be split, and comes back locked. */
+static void folio_split_mlocked(struct kunit *test)
+{
+	struct file_split *f = new_file_split(test, 0);
+	unsigned int order = fxt_order(test), n;
+	const unsigned long nr = 1UL << order;
+	struct mm_struct *mm = fxt_new_mm(test);
+	struct split *s = &f->split;
+
+	fxt_switch_mm(mm);
+	for (n = 0; n < 4; n++) {
+		struct folio *folio = add_folio(f, 0), *locked;
+		unsigned int i;
+
+		folio_unlock(folio);
+		fxt_mmap(f->fx, MAP_AT, folio->index, nr, PROT_READ,
+			 MAP_SHARED | MAP_LOCKED);
+		drain_mlock();
+		KUNIT_ASSERT_TRUE(test, folio_mapped(folio));
+		KUNIT_EXPECT_TRUE(test, folio_test_mlocked(folio));
+		folio_lock(folio);
+		prepare_file_split(f, n % order, nr - 1, n & 1);
+		expect_split(s, NULL, 0);
+		drain_mlock();
+		locked = locked_piece(s);
+		for (i = 0; i < s->nr; i++) {
+			struct folio *piece = piece_of(s, i);
+
+			KUNIT_EXPECT_EQ_MSG(test, s->want[i].order, folio_order(piece),
+					    "piece %u", i);
+			KUNIT_EXPECT_FALSE_MSG(test, folio_mapped(piece), "piece %u", i);
+			KUNIT_EXPECT_EQ_MSG(test, (1L << s->want[i].order) + (piece == locked),
+					    folio_ref_count(piece), "piece %u", i);
+		}
+		folio_unlock(locked);
+		folio_put(locked);
+		fxt_touch(test, MAP_AT, nr, false);
+		drain_mlock();
+		for (i = 0; i < s->nr; i++)
+			KUNIT_EXPECT_TRUE_MSG(test, folio_test_mlocked(piece_of(s, i)),
+					      "piece %u", i);
+		KUNIT_ASSERT_EQ(test, 0, vm_munmap(MAP_AT, nr << PAGE_SHIFT));
+		drain_mlock();
+		if (split_failed(s, "mlocked, way", n))
+			return;
+		start_over(f->fx);
+	}
+}
+
 static struct kunit_case split_cases[] = {
 	KUNIT_CASE_PARAM(split_page_to_order_uniform, order_gen_params),
 	KUNIT_CASE_PARAM(folio_split_non_uniform, order_gen_params),
@@ -816,6 +876,7 @@ static struct kunit_case split_cases[] = {
 	KUNIT_CASE_PARAM(folio_split_truncated, order_gen_params),
 	KUNIT_CASE_PARAM(folio_split_past_eof, order_gen_params),
 	KUNIT_CASE_PARAM(folio_split_mapped, order_gen_params),
+	KUNIT_CASE_PARAM(folio_split_mlocked, order_gen_params),
 	{}
 };
 

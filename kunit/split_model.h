@@ -50,6 +50,7 @@ static const struct fxt_order_param split_orders[] = {
  * @failed: how many failed
  * @pmd_done: how many splits of a PMD-sized folio succeeded
  * @pmd_failed: how many failed
+ * @lru: how many pages are on the LRU lists of the node
  * @nr: number of pieces
  * @want: the pieces
  */
@@ -67,6 +68,7 @@ struct split {
 	unsigned long memcg;
 	long done, failed;
 	long pmd_done, pmd_failed;
+	long lru;
 	unsigned int nr;
 	struct fxt_range want[MAX_PIECES];
 };
@@ -76,6 +78,8 @@ static int call_split(struct split *s, struct list_head *list)
 {
 	struct page *page = folio_page(s->folio, s->at);
 
+	if (s->uniform && !s->new_order && !s->at)
+		return split_folio_to_list(s->folio, list);
 	if (s->uniform)
 		return split_huge_page_to_list_to_order(page, list, s->new_order);
 	return folio_split(s->folio, s->new_order, page, list);
@@ -91,6 +95,12 @@ static long mthp_counter(unsigned int order, enum mthp_stat_item item)
 	return sum;
 }
 
+/* Drops the references of this CPU's LRU batches, those of mlock too. */
+static void __maybe_unused drain_mlock(void)
+{
+	lru_add_drain();
+}
+
 #define SPLITS(order)		mthp_counter(order, MTHP_STAT_SPLIT)
 #define FAILED_SPLITS(order)	mthp_counter(order, MTHP_STAT_SPLIT_FAILED)
 #else
@@ -99,6 +109,7 @@ static int call_split(struct split *s, struct list_head *list)
 	return -EOPNOTSUPP;
 }
 
+#define drain_mlock()		((void)0)
 #define SPLITS(order)		0L
 #define FAILED_SPLITS(order)	0L
 #define folio_isolate_lru(folio)	false
@@ -158,6 +169,32 @@ static void expect_node(struct kunit *test, struct folio *folio, enum node_stat_
 	KUNIT_EXPECT_EQ_MSG(test, want, got, "%s", what);
 }
 
+/* Pages on the LRU lists that reclaim looks at. */
+static long lru_pages(struct folio *folio)
+{
+	unsigned int lru;
+	long sum = 0;
+
+	for (lru = 0; lru < LRU_UNEVICTABLE; lru++)
+		sum += sum_node_counter(folio_pgdat(folio), NR_LRU_BASE + lru);
+	return sum;
+}
+
+/* What the split freed has left the LRU lists, and nothing else has. */
+static void expect_freed(struct kunit *test, struct folio *folio, long before, long freed)
+{
+	unsigned int tries;
+	long got;
+
+	for (tries = 0; tries < 8; tries++) {
+		got = before - lru_pages(folio);
+		if (got == freed)
+			return;
+		usleep_range(200, 400);
+	}
+	KUNIT_EXPECT_EQ_MSG(test, freed, got, "pages that left the LRU lists");
+}
+
 static long vm_event(enum vm_event_item item)
 {
 	static unsigned long events[NR_VM_EVENT_ITEMS];
@@ -199,6 +236,7 @@ static void prepare_split(struct split *s)
 #endif
 	s->done = SPLITS(s->order);
 	s->failed = FAILED_SPLITS(s->order);
+	s->lru = lru_pages(folio);
 	s->pmd_done = vm_event(THP_SPLIT_PAGE);
 	s->pmd_failed = vm_event(THP_SPLIT_PAGE_FAILED);
 	s->nr = 0;
@@ -210,8 +248,14 @@ static void expect_split(struct split *s, struct list_head *list, int want)
 {
 	bool pmd = s->order == HPAGE_PMD_ORDER && IS_ENABLED(CONFIG_VM_EVENT_COUNTERS);
 	struct kunit *test = s->test;
+#ifdef CONFIG_MEMCG
+	struct mem_cgroup *active = current->active_memcg;
+#endif
 
 	KUNIT_EXPECT_EQ(test, want, call_split(s, list));
+#ifdef CONFIG_MEMCG
+	KUNIT_EXPECT_PTR_EQ_MSG(test, active, current->active_memcg, "who is charged");
+#endif
 	KUNIT_EXPECT_EQ(test, !want, SPLITS(s->order) - s->done);
 	KUNIT_EXPECT_EQ(test, !!want, FAILED_SPLITS(s->order) - s->failed);
 	KUNIT_EXPECT_EQ(test, pmd && !want, vm_event(THP_SPLIT_PAGE) - s->pmd_done);

@@ -153,7 +153,7 @@ static void expect_shmem_pieces(struct shmem_split *m, pgoff_t end)
 	struct split *s = &m->split;
 	struct xarray *xa = &m->inode->i_mapping->i_pages;
 	struct kunit *test = s->test;
-	long cached = 0;
+	long cached = 0, freed = 0;
 	unsigned int i;
 
 	for (i = 0; i < s->nr; i++) {
@@ -164,8 +164,10 @@ static void expect_shmem_pieces(struct shmem_split *m, pgoff_t end)
 			for (page = 0; page < nr; page++)
 				KUNIT_EXPECT_NULL_MSG(test, xa_load(xa, s->want[i].index + page),
 						      "piece %u, page %lu is past the end", i, page);
-			if (!piece_is_locked(s, i))
+			if (!piece_is_locked(s, i)) {
+				freed += nr;
 				continue;
+			}
 			KUNIT_EXPECT_NULL(test, piece->mapping);
 			KUNIT_EXPECT_TRUE(test, folio_test_locked(piece));
 			KUNIT_EXPECT_EQ(test, 1, folio_ref_count(piece));
@@ -187,6 +189,7 @@ static void expect_shmem_pieces(struct shmem_split *m, pgoff_t end)
 			kunmap_local(word);
 		}
 	}
+	expect_freed(test, s->folio, s->lru, freed);
 	expect_account(m, cached, s->nr == 1 && s->order == HPAGE_PMD_ORDER);
 	KUNIT_EXPECT_FALSE(test, irqs_disabled());
 }
