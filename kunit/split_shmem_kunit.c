@@ -163,7 +163,7 @@ static void expect_shmem_pieces(struct shmem_split *m, pgoff_t end)
 		if (i && s->want[i].index >= end) {
 			for (page = 0; page < nr; page++)
 				KUNIT_EXPECT_NULL_MSG(test, xa_load(xa, s->want[i].index + page),
-						      "piece %u, page %lu is past the end", i, page);
+						      "piece %u, page %lu past the end", i, page);
 			if (!piece_is_locked(s, i)) {
 				freed += nr;
 				continue;
@@ -182,7 +182,7 @@ static void expect_shmem_pieces(struct shmem_split *m, pgoff_t end)
 			pgoff_t index = s->want[i].index + page;
 			u32 *word = word_of(piece, page);
 
-			KUNIT_EXPECT_PTR_EQ_MSG(test, piece, xa_load(xa, index), "index %lu", index);
+			KUNIT_EXPECT_PTR_EQ_MSG(test, piece, xa_load(xa, index), "at %lu", index);
 			KUNIT_EXPECT_EQ_MSG(test, s->want[i].order, xa_get_order(xa, index),
 					    "index %lu", index);
 			KUNIT_EXPECT_EQ_MSG(test, index - s->index + 1, *word, "index %lu", index);
@@ -242,18 +242,20 @@ static void folio_split_shmem_past_eof(struct kunit *test)
 		for (reserve = 0; reserve < 3; reserve++, n++) {
 			unsigned int uniform = n & 1, new_order = (n / 2) % order;
 			/* Reserved: nothing, some pages more, the whole folio. */
-			pgoff_t end = AT + DIV_ROUND_UP(edge[i], PAGE_SIZE), upto = AT;
+			pgoff_t end = AT + DIV_ROUND_UP(edge[i], PAGE_SIZE), kept = AT;
 
 			/* How far fallocate() reached only grows, until the file is new. */
 			SHMEM_I(m->inode)->fallocend = 0;
 			add_shmem(m);
 			i_size_write(m->inode, FXT_POS(AT) + edge[i]);
 			if (reserve) {
-				upto = reserve == 1 ? min(end + max(nr / 8, 1UL), AT + nr) : AT + nr;
+				kept = AT + nr;
+				if (reserve == 1)
+					kept = min(end + max(nr / 8, 1UL), kept);
 				folio_unlock(m->held);
 				KUNIT_ASSERT_EQ(test, 0,
 						vfs_fallocate(m->file, FALLOC_FL_KEEP_SIZE,
-							      FXT_POS(AT), FXT_POS(upto - AT)));
+							      FXT_POS(AT), FXT_POS(kept - AT)));
 				folio_lock(m->held);
 				KUNIT_ASSERT_EQ(test, order, folio_order(m->held));
 				drain(test);
@@ -262,7 +264,7 @@ static void folio_split_shmem_past_eof(struct kunit *test)
 					    min(edge[i] >> PAGE_SHIFT, (loff_t)nr - 1), uniform);
 			expect_split(s, NULL, 0);
 			m->held = page_folio(folio_page(s->folio, uniform ? s->at : 0));
-			expect_shmem_pieces(m, max(end, upto));
+			expect_shmem_pieces(m, max(end, kept));
 			KUNIT_EXPECT_EQ(test, FXT_POS(AT) + edge[i], i_size_read(m->inode));
 			if (split_failed(s, reserve ? "reserved, i_size at" : "i_size at", edge[i]))
 				return;
