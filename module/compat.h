@@ -84,6 +84,11 @@ typedef const struct kiocb *compat_write_ctx;
 /* 6.14: IOMAP_F_BOUNDARY is new. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
 #define IOMAP_F_BOUNDARY	0
+/* 6.14: a folio of uncached buffered I/O is marked to be dropped after writeback. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+#define COMPAT_DROPBEHIND	BIT(PG_dropbehind)
+#else
+#define COMPAT_DROPBEHIND	0UL
 #endif
 
 #endif /* FOLIOLAB_COMPAT_H */
