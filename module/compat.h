@@ -61,4 +61,14 @@
  */
 #define COMPAT_SPLITS_TO_MIN_ORDER	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
 
+/* After 6.12: the state of an inode is read by an accessor. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+#define compat_inode_state(inode)	READ_ONCE((inode)->i_state)
+#else
+#define compat_inode_state(inode)	inode_state_read_once(inode)
+#endif
+
+/* After 6.12: dirty folios that are dropped when they have been written are counted apart. */
+#define COMPAT_HAS_DONTCACHE_DIRTY	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0))
+
 #endif /* FOLIOLAB_COMPAT_H */
