@@ -544,6 +544,38 @@ static void writeback_iter_under_writeback(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, folio_test_writeback(folio));
 }
 
+static int wait_all(struct waiter *waiter)
+{
+	return filemap_fdatawait_range(wf_mapping(waiter->wf), FXT_POS(20), FXT_POS(150));
+}
+
+/* Of a range that starts and ends inside folios every folio is waited for, and no other. */
+static void fdatawait_range_many(struct kunit *test)
+{
+	struct wb_file *wf = open_file(test);
+	struct folio **folios = add_folios(wf);
+	unsigned int i, n, first = folio_of(20), last = folio_of(150);
+	struct waiter waiter = { .wf = wf, .folio = folios[first], .wait = wait_all };
+
+	wf->action = DO_HOLD;
+	dirty_folios(folios, ALL_FOLIOS);
+	KUNIT_ASSERT_EQ(test, 0, filemap_fdatawrite(wf_mapping(wf)));
+	expect_written(wf, ALL_FOLIOS, "at once");
+	start_waiter(&waiter, true);
+	for (i = first; i <= last; i++) {
+		for (n = 0; n < 10000 && !READ_ONCE(waiter.done) &&
+		     !folio_test_waiters(folios[i]); n++)
+			usleep_range(50, 100);
+		KUNIT_EXPECT_FALSE_MSG(test, READ_ONCE(waiter.done), "folio %u", i);
+		folio_end_writeback(folios[i]);
+	}
+	KUNIT_EXPECT_EQ(test, 0, finish_waiter(&waiter));
+	for (i = 0; i < NR_FOLIOS; i++)
+		if (folio_test_writeback(folios[i]))
+			folio_end_writeback(folios[i]);
+	release_folios(wf, folios);
+}
+
 KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
 static struct kunit_case writeback_iter_cases[] = {
@@ -556,6 +588,7 @@ static struct kunit_case writeback_iter_cases[] = {
 	KUNIT_CASE_PARAM(writeback_iter_under_writeback, order_gen_params),
 	KUNIT_CASE_PARAM(writeback_far, order_gen_params),
 	KUNIT_CASE(tag_pages_range),
+	KUNIT_CASE(fdatawait_range_many),
 	KUNIT_CASE(tag_pages_many),
 	{}
 };

@@ -71,4 +71,7 @@
 /* After 6.12: dirty folios that are dropped when they have been written are counted apart. */
 #define COMPAT_HAS_DONTCACHE_DIRTY	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0))
 
+/* 6.17: the order of the next folios is part of a file's readahead state. */
+#define COMPAT_HAS_RA_ORDER	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0))
+
 #endif /* FOLIOLAB_COMPAT_H */
