@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mm_readahead_fill: the folios that fill a window: their orders, alignment and
+ * marker, what becomes of those that were cached, were not taken or failed, and that
+ * a file read from one end to the other is read once.
+ */
+#include <linux/module.h>
+#include <linux/uio.h>
+#include <linux/vmalloc.h>
+
+#if __has_include(<kunit/mm.h>)
+#include <kunit/mm.h>
+#endif
+
+#include "readahead_model.h"
+
+#if __has_include(<kunit/mm.h>)
+/*
+ * Every folio is as large as the window's order, its own alignment and the end of
+ * the window and the file allow, never smaller than the mapping's smallest. The
+ * marker is on the one that holds the first page of the asynchronous part.
+ */
+static void check_ra_order(struct ra_file *rf, pgoff_t start, unsigned int size,
+			   unsigned int async, unsigned int order, unsigned int min_order,
+			   pgoff_t eof, char *want)
+{
+	struct file_ra_state *ra = &rf->file->f_ra;
+	struct notes notes = { .buf = want };
+	pgoff_t end = min(start + size, eof);
+	pgoff_t mark = start + size < eof ? start + size - async : NO_MARK;
+	pgoff_t index = round_down(start, 1UL << min_order);
+	DEFINE_READAHEAD(ractl, rf->file, ra, rf_mapping(rf), start);
+
+	forget_reads(rf);
+	set_pages(rf, eof);
+	ra->start = start;
+	ra->size = size;
+	ra->async_size = async;
+	ra->order = order;
+	order = clamp(order, min_order, (unsigned int)MAX_ORDER);
+	order = max(min_order, min_t(unsigned int, order, ilog2(size)));
+	want[0] = '\0';
+	if (index < end)
+		note_text(&notes, "[");
+	while (index < end) {
+		unsigned int o = min_order;
+
+		while (o < order && IS_ALIGNED(index, 2UL << o) && index + (2UL << o) <= end)
+			o++;
+		note_folio(&notes, index, o, mark >= index && mark < index + (1UL << o));
+		index += 1UL << o;
+	}
+	if (notes.len)
+		note_text(&notes, "]");
+	page_cache_ra_order(&ractl, ra);
+	KUNIT_EXPECT_STREQ_MSG(rf->test, rf->log, want,
+			       "%u from %lu, order %u at least %u, async %u, EOF at %lu",
+			       size, start, order, min_order, async, eof);
+	expect_state(rf, start, size, async, "page_cache_ra_order()");
+	fxt_expect_consistent(rf->fx);
+}
+#endif
+
+static void ra_order_layout(struct kunit *test)
+{
+#if __has_include(<kunit/mm.h>)
+	unsigned int order = fxt_order(test), i, e, min_order;
+	unsigned long nr = 1UL << order;
+	const pgoff_t starts[] = { 0, 1, nr / 2, nr - 1, nr, nr + 1, 3 * nr - 1, FAR + nr, 7 };
+	const unsigned int sizes[] = { 1, nr, nr + 1, 2 * nr, 3 * nr - 1, 4 * nr, nr / 2 + 1 };
+	char *want = new_log(test);
+
+	for (min_order = 0; min_order <= order; min_order += 2) {
+		struct ra_file *rf = open_file(test, min_order, MAX_ORDER, 4 * nr);
+
+		for (i = 0; i < ARRAY_SIZE(starts) * ARRAY_SIZE(sizes); i++) {
+			pgoff_t start = starts[i % ARRAY_SIZE(starts)];
+			unsigned int size = sizes[i / ARRAY_SIZE(starts)];
+			const pgoff_t eofs[] = {
+				start + size + 1, start + size, start + size / 2 + 1, start + 1,
+			};
+
+			/* Each of them once, with changing ends. */
+			e = (i + min_order) % ARRAY_SIZE(eofs);
+			check_ra_order(rf, start, size, i % 3 == 0 ? size : size / 2, order,
+				       min_order, eofs[e], want);
+		}
+	}
+#else
+	kunit_skip(test, "page_cache_ra_order() is not exported");
+#endif
+}
+
+/* Folios of the mapping's order. */
+
+static void ra_unbounded_layout(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i, a;
+	unsigned long nr = 1UL << order;
+	const pgoff_t starts[] = { 0, 1, nr / 2, nr - 1, nr, 3 * nr + nr / 2 };
+	const unsigned long counts[] = { 1, nr / 2 + 1, nr, nr + 1, 3 * nr - 1, 4 * nr };
+	struct ra_file *rf = open_file(test, order, MAX_ORDER, 32);
+	char *want = new_log(test);
+
+	/* What EOF is does not matter here. */
+	set_pages(rf, 1);
+	for (i = 0; i < ARRAY_SIZE(starts) * ARRAY_SIZE(counts); i++) {
+		pgoff_t start = starts[i % ARRAY_SIZE(starts)];
+		unsigned long count = counts[i / ARRAY_SIZE(starts)];
+		const unsigned long asyncs[] = { 0, 1, count / 2, count, count + 1 };
+
+		for (a = 0; a < ARRAY_SIZE(asyncs); a++) {
+			pgoff_t index = round_down(start, nr), mark = NO_MARK;
+			struct notes notes = { .buf = want };
+			DEFINE_READAHEAD(ractl, rf->file, &rf->file->f_ra, rf_mapping(rf), start);
+
+			forget_reads(rf);
+			if (asyncs[a] <= count)
+				mark = round_up(start + count - asyncs[a], nr);
+			note_text(&notes, "[");
+			for (; index < start + count; index += nr)
+				note_folio(&notes, index, order, index == mark);
+			note_text(&notes, "]");
+			filemap_invalidate_lock_shared(rf_mapping(rf));
+			page_cache_ra_unbounded(&ractl, count, asyncs[a]);
+			filemap_invalidate_unlock_shared(rf_mapping(rf));
+			KUNIT_EXPECT_STREQ_MSG(test, rf->log, want, "%lu from %lu, async %lu",
+					       count, start, asyncs[a]);
+			KUNIT_EXPECT_EQ(test, readahead_count(&ractl), 0);
+			KUNIT_EXPECT_FALSE(test, current->flags & PF_MEMALLOC_NOFS);
+		}
+	}
+}
+
+/* What is cached is passed by, and not read again; the rest comes in pieces. */
+static void ra_unbounded_cached(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), large = min(order + 2, (unsigned int)MAX_ORDER);
+	unsigned long nr = 1UL << order, nr_large = 1UL << large;
+	struct ra_file *rf = open_file(test, order, MAX_ORDER, 32);
+	DEFINE_READAHEAD(ractl, rf->file, &rf->file->f_ra, rf_mapping(rf), 0);
+	struct notes notes = { .buf = new_log(test) };
+	XA_STATE(xas, &rf_mapping(rf)->i_pages, 3 * nr_large + nr / 2);
+	unsigned long n = 5 * nr_large;
+	pgoff_t i;
+
+	fxt_add_folio(rf->fx, nr, order, 0);
+	fxt_add_folio(rf->fx, nr_large * 2, large, 0);
+	fxt_add_folio(rf->fx, n - nr, order, 0);
+	/* Where a page was evicted its shadow is all that is left. */
+	do {
+		xas_lock_irq(&xas);
+		xas_store(&xas, xa_mk_value(0));
+		xas_unlock_irq(&xas);
+	} while (xas_nomem(&xas, GFP_KERNEL));
+	note_text(&notes, "[");
+	for (i = 0; i < n; i += nr) {
+		if (i == nr || i == n - nr || (i >= 2 * nr_large && i < 3 * nr_large)) {
+			if (notes.buf[notes.len - 1] != '[')
+				note_text(&notes, "][");
+			continue;
+		}
+		note_folio(&notes, i, order, false);
+	}
+	/* The last in the window was there, so no call follows. */
+	notes.buf[notes.len - 1] = '\0';
+	filemap_invalidate_lock_shared(rf_mapping(rf));
+	page_cache_ra_unbounded(&ractl, n, 0);
+	filemap_invalidate_unlock_shared(rf_mapping(rf));
+	KUNIT_EXPECT_STREQ(test, rf->log, notes.buf);
+	fxt_expect_consistent(rf->fx);
+	fxt_expect_stamped(rf->fx, 0, FXT_POS(n));
+	KUNIT_EXPECT_EQ(test, rf_mapping(rf)->nrpages, n);
+}
+
+/* What the filesystem does not take is not in the page cache afterwards. */
+
+static struct folio *rest[8];
+
+static void hold_rest(struct ra_file *rf, struct readahead_control *rac)
+{
+	pgoff_t index = readahead_index(rac);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rest); i++) {
+		rest[i] = filemap_get_folio(rac->mapping, index);
+		KUNIT_ASSERT_FALSE_MSG(rf->test, IS_ERR(rest[i]), "folio %u at %lu", i, index);
+		index = folio_next_index(rest[i]);
+	}
+}
+
+static void drain_lru(struct folio *folio)
+{
+	struct folio_batch fbatch;
+
+	folio_batch_init(&fbatch);
+	folio_get(folio);
+	folio_batch_add(&fbatch, folio);
+	__folio_batch_release(&fbatch);
+}
+
+static void readahead_partial(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i;
+	unsigned long nr = 1UL << order;
+	struct ra_file *rf = open_file(test, order, MAX_ORDER, 8 * nr);
+
+	rf->hook = hold_rest;
+	for (rf->limit = 0; rf->limit <= ARRAY_SIZE(rest); rf->limit += 3) {
+		DEFINE_READAHEAD(ractl, rf->file, &rf->file->f_ra, rf_mapping(rf), 0);
+
+		forget_reads(rf);
+		filemap_invalidate_lock_shared(rf_mapping(rf));
+		page_cache_ra_unbounded(&ractl, ARRAY_SIZE(rest) * nr, 0);
+		filemap_invalidate_unlock_shared(rf_mapping(rf));
+		KUNIT_EXPECT_EQ(test, readahead_count(&ractl), 0);
+		KUNIT_EXPECT_EQ(test, rf_mapping(rf)->nrpages, rf->limit * nr);
+		fxt_expect_consistent(rf->fx);
+		for (i = 0; i < ARRAY_SIZE(rest); i++) {
+			KUNIT_ASSERT_EQ(test, folio_order(rest[i]), order);
+			KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(rest[i]),
+					       "folio %u, %u taken", i, rf->limit);
+			KUNIT_EXPECT_EQ_MSG(test, !rest[i]->mapping, i >= rf->limit,
+					    "folio %u, %u taken", i, rf->limit);
+			drain_lru(rest[i]);
+			KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(rest[i]),
+					    1 + (i < rf->limit ? nr : 0),
+					    "folio %u, %u taken", i, rf->limit);
+			folio_put(rest[i]);
+		}
+	}
+}
+
+static const struct address_space_operations read_folio_aops = {
+	.read_folio	= rf_read_folio,
+};
+
+/* A filesystem without ->readahead() is asked for each folio of the window. */
+static void readahead_by_read_folio(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order;
+	struct ra_file *rf = open_file(test, order, MAX_ORDER, 8 * nr);
+	DEFINE_READAHEAD(ractl, rf->file, &rf->file->f_ra, rf_mapping(rf), 0);
+	struct folio *folio;
+
+	rf_mapping(rf)->a_ops = &read_folio_aops;
+	filemap_invalidate_lock_shared(rf_mapping(rf));
+	page_cache_ra_unbounded(&ractl, 5 * nr, 2 * nr);
+	filemap_invalidate_unlock_shared(rf_mapping(rf));
+	KUNIT_EXPECT_EQ(test, rf->nr_read_folio, 5);
+	fxt_expect_stamped(rf->fx, 0, FXT_POS(5 * nr));
+	folio = filemap_get_folio(rf_mapping(rf), 3 * nr);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+	KUNIT_EXPECT_EQ(test, folio_order(folio), order);
+	KUNIT_EXPECT_TRUE(test, folio_test_readahead(folio));
+	drain_lru(folio);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1 + nr);
+	folio_put(folio);
+}
+
+/* The filesystem asks for more at both ends. */
+
+static struct {
+	loff_t start;
+	size_t len;
+} expansion;
+
+static void expand(struct ra_file *rf, struct readahead_control *rac)
+{
+	readahead_expand(rac, expansion.start, expansion.len);
+	rf->hook = NULL;
+}
+
+static void readahead_expand_edges(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i;
+	unsigned long nr = 1UL << order;
+	struct ra_file *rf = open_file(test, order, MAX_ORDER, 32);
+	struct file_ra_state *ra = &rf->file->f_ra;
+	/* The window is [8, 10): from, to in bytes wanted, what is cached, what comes. */
+	const struct { loff_t from, to; pgoff_t cached, first, end; } calls[] = {
+		{ FXT_POS(8 * nr), FXT_POS(10 * nr), 100, 8, 10 },
+		{ FXT_POS(8 * nr), FXT_POS(10 * nr) + 1, 100, 8, 11 },
+		{ FXT_POS(8 * nr) - 1, FXT_POS(10 * nr), 100, 7, 10 },
+		{ FXT_POS(4 * nr), FXT_POS(16 * nr), 100, 4, 16 },
+		{ FXT_POS(4 * nr) + 1, FXT_POS(16 * nr) - 1, 100, 4, 16 },
+		{ 0, FXT_POS(12 * nr), 100, 0, 12 },
+		{ FXT_POS(8 * nr) + 5, FXT_POS(9 * nr), 100, 8, 10 },
+		/* As far as something is cached; if below, then not above either. */
+		{ FXT_POS(4 * nr), FXT_POS(16 * nr), 5, 6, 10 },
+		{ FXT_POS(4 * nr), FXT_POS(16 * nr), 7, 8, 10 },
+		{ FXT_POS(4 * nr), FXT_POS(16 * nr), 12, 4, 12 },
+		{ FXT_POS(4 * nr), FXT_POS(16 * nr), 10, 4, 10 },
+	};
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		struct notes notes = { .buf = new_log(test) };
+		DEFINE_READAHEAD(ractl, rf->file, ra, rf_mapping(rf), 8 * nr);
+		pgoff_t f;
+
+		reset_state(rf, 32);
+		ra->size = 100;
+		ra->async_size = 50;
+		fxt_add_folio(rf->fx, calls[i].cached * nr, order, 0);
+		expansion.start = calls[i].from;
+		expansion.len = calls[i].to - calls[i].from;
+		rf->hook = expand;
+		filemap_invalidate_lock_shared(rf_mapping(rf));
+		page_cache_ra_unbounded(&ractl, 2 * nr, 0);
+		filemap_invalidate_unlock_shared(rf_mapping(rf));
+		note_text(&notes, "[");
+		for (f = calls[i].first; f < calls[i].end; f++)
+			note_folio(&notes, f * nr, order, false);
+		note_text(&notes, "]");
+		KUNIT_EXPECT_STREQ_MSG(test, rf->log, notes.buf, "call %u", i);
+		/* The window has grown at its end. */
+		KUNIT_EXPECT_EQ_MSG(test, ra->size, 100 + (calls[i].end - 10) * nr, "call %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, ra->async_size, 50 + (calls[i].end - 10) * nr,
+				    "call %u", i);
+		fxt_expect_consistent(rf->fx);
+	}
+}
+
+/* Reading. */
+
+static void free_buffer(void *buf)
+{
+	vfree(buf);
+}
+
+/* Reads the whole file in pieces; expects its bytes, and each page read once, none alone. */
+static void read_stream(struct ra_file *rf, u8 *buf, loff_t eof, size_t piece)
+{
+	loff_t pos = 0;
+
+	while (pos < eof) {
+		size_t len = min_t(loff_t, piece, eof - pos);
+		struct kvec kvec = { .iov_base = buf, .iov_len = piece };
+		struct iov_iter iter;
+		struct kiocb iocb;
+
+		init_sync_kiocb(&iocb, rf->file);
+		iocb.ki_pos = pos;
+		iov_iter_kvec(&iter, ITER_DEST, &kvec, 1, piece);
+		KUNIT_ASSERT_EQ_MSG(rf->test, len, generic_file_read_iter(&iocb, &iter),
+				    "%zu at %lld of %lld", piece, pos, eof);
+		fxt_expect_buffer(rf->fx, buf, pos, len);
+		KUNIT_EXPECT_EQ_MSG(rf->test, rf->file->f_ra.prev_pos, pos + len,
+				    "%zu at %lld of %lld", piece, pos, eof);
+		pos += len;
+		rf->len = 0;
+	}
+}
+
+static void read_stream_once(struct kunit *test)
+{
+	static const size_t pieces[] = { 1024, 4096, 4097, 12288, 65536 };
+	static const unsigned int maxes[] = { 4, 32, 512 };
+	static const loff_t eofs[] = { 1, 4096 * 100 + 1, 4096 * 600 };
+	unsigned int order = fxt_order(test), p, m, e;
+	struct ra_file *rf = open_file(test, order > 4 ? 0 : order, order, 32);
+	u8 *buf = vmalloc(65536);
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_buffer, buf));
+	for (e = 0; e < ARRAY_SIZE(eofs); e++) {
+		for (p = 0; p < ARRAY_SIZE(pieces); p++) {
+			unsigned long nr = order > 4 ? 1 : 1UL << order;
+			unsigned long pages = round_up(DIV_ROUND_UP(eofs[e], PAGE_SIZE), nr);
+
+			m = (p + e) % ARRAY_SIZE(maxes);
+			/* Each byte of a long file need not be read a kilobyte at a time. */
+			if (eofs[e] / pieces[p] > 200)
+				continue;
+			reset_state(rf, maxes[m]);
+			i_size_write(&rf->fx->inode, eofs[e]);
+			read_stream(rf, buf, eofs[e], pieces[p]);
+			KUNIT_EXPECT_EQ_MSG(test, rf->nr_read_folio, 0, "EOF %lld, piece %zu",
+					    eofs[e], pieces[p]);
+			KUNIT_EXPECT_EQ_MSG(test, rf_mapping(rf)->nrpages, pages,
+					    "EOF %lld, piece %zu, window %u", eofs[e], pieces[p],
+					    maxes[m]);
+			fxt_expect_consistent(rf->fx);
+		}
+	}
+}
+
+/* A folio that readahead could not read is read once more, by who needs it. */
+static void readahead_failed(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order;
+	struct ra_file *rf = open_file(test, order, MAX_ORDER, 4 * nr);
+	loff_t eof = FXT_POS(4 * nr);
+	struct folio *folio;
+	u8 byte;
+	loff_t pos;
+
+	i_size_write(&rf->fx->inode, eof);
+	rf->fail = true;
+	sync_ra(rf, 0, 4 * nr);
+	KUNIT_EXPECT_EQ(test, rf_mapping(rf)->nrpages, 4 * nr);
+	folio = filemap_get_folio(rf_mapping(rf), 2 * nr - 1);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+	KUNIT_EXPECT_EQ(test, folio_order(folio), order);
+	KUNIT_EXPECT_FALSE(test, folio_test_uptodate(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+	rf->fail = false;
+	rf->len = 0;
+	rf->log[0] = '\0';
+	pos = FXT_POS(2 * nr) - 1;
+	KUNIT_EXPECT_EQ(test, 1, kernel_read(rf->file, &byte, 1, &pos));
+	fxt_expect_buffer(rf->fx, &byte, FXT_POS(2 * nr) - 1, 1);
+	KUNIT_EXPECT_EQ(test, rf->nr_read_folio, 1);
+	KUNIT_EXPECT_TRUE(test, folio_test_uptodate(folio));
+	expect_log(rf, "", "read again");
+	folio_put(folio);
+}
+
+KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
+
+static struct kunit_case readahead_fill_cases[] = {
+	KUNIT_CASE_PARAM(ra_order_layout, order_gen_params),
+	KUNIT_CASE_PARAM(ra_unbounded_layout, order_gen_params),
+	KUNIT_CASE_PARAM(ra_unbounded_cached, order_gen_params),
+	KUNIT_CASE_PARAM(readahead_partial, order_gen_params),
+	KUNIT_CASE_PARAM(readahead_by_read_folio, order_gen_params),
+	KUNIT_CASE_PARAM(readahead_expand_edges, order_gen_params),
+	KUNIT_CASE_PARAM(read_stream_once, order_gen_params),
+	KUNIT_CASE_PARAM(readahead_failed, order_gen_params),
+	{}
+};
+
+static struct kunit_suite readahead_fill_suite = {
+	.name = "mm_readahead_fill",
+	.init = rf_init,
+	.test_cases = readahead_fill_cases,
+};
+
+kunit_test_suite(readahead_fill_suite);
+
+MODULE_DESCRIPTION("KUnit suite of the folios that readahead brings");
+MODULE_IMPORT_NS(COMPAT_NS(FOLIO_KUNIT));
+MODULE_IMPORT_NS(COMPAT_NS(EXPORTED_FOR_KUNIT_TESTING));
+MODULE_LICENSE("GPL");
