@@ -37,7 +37,7 @@ static void check_ra_order(struct ra_file *rf, pgoff_t start, unsigned int size,
 	ra->size = size;
 	ra->async_size = async;
 	ra->order = order;
-	order = clamp(order, min_order, (unsigned int)MAX_ORDER);
+	order = clamp(order, min_order, (unsigned int)mapping_max_folio_order(rf_mapping(rf)));
 	order = max(min_order, min_t(unsigned int, order, ilog2(size)));
 	want[0] = '\0';
 	if (index < end)
@@ -85,6 +85,50 @@ static void ra_order_layout(struct kunit *test)
 			check_ra_order(rf, start, size, i % 3 == 0 ? size : size / 2, order,
 				       min_order, eofs[e], want);
 		}
+	}
+	/* A window that wants more than the file's largest folio. */
+	if (order) {
+		struct ra_file *rf = open_file(test, order / 2, order, 4 * nr);
+
+		for (i = 0; i < ARRAY_SIZE(starts); i++)
+			check_ra_order(rf, starts[i], 8 * nr, 4 * nr + 1, order + 3, order / 2,
+				       FAR * 2, want);
+	}
+#else
+	kunit_skip(test, "page_cache_ra_order() is not exported");
+#endif
+}
+
+/* Behind a cached page that is in the way of a large folio the window has small ones. */
+static void ra_order_cached(struct kunit *test)
+{
+#if __has_include(<kunit/mm.h>)
+	static const struct { pgoff_t cached; const char *log; } calls[] = {
+		{ 0, "[1/0x7 8/0* 9/0x7]" },
+		{ 6, "[0/2][4/0x2][7/0 8/0* 9/0x7]" },
+		{ 8, "[0/2x2][9/0x7]" },
+		{ 15, "[0/2x2 8/2*][12/0x3]" },
+		{ 16, "[0/2x2 8/2* 12/2]" },
+	};
+	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 32);
+	struct file_ra_state *ra = &rf->file->f_ra;
+	unsigned int i;
+
+	if (!MAX_ORDER)
+		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		DEFINE_READAHEAD(ractl, rf->file, ra, rf_mapping(rf), 0);
+
+		reset_state(rf, 32);
+		fxt_add_folio(rf->fx, calls[i].cached, 0, 0);
+		ra->size = 16;
+		ra->async_size = 8;
+		ra->order = 2;
+		page_cache_ra_order(&ractl, ra);
+		KUNIT_EXPECT_STREQ_MSG(test, rf->log, calls[i].log, "%lu is cached",
+				       calls[i].cached);
+		fxt_expect_consistent(rf->fx);
+		fxt_expect_stamped(rf->fx, 0, FXT_POS(16));
 	}
 #else
 	kunit_skip(test, "page_cache_ra_order() is not exported");
@@ -322,6 +366,72 @@ static void readahead_expand_edges(struct kunit *test)
 	}
 }
 
+/* Without a state there is none to be kept. */
+static void readahead_expand_stateless(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order;
+	struct ra_file *rf = open_file(test, order, MAX_ORDER, 32);
+	DEFINE_READAHEAD(ractl, rf->file, NULL, rf_mapping(rf), 8 * nr);
+
+	expansion.start = FXT_POS(7 * nr);
+	expansion.len = FXT_POS(5 * nr);
+	rf->hook = expand;
+	filemap_invalidate_lock_shared(rf_mapping(rf));
+	page_cache_ra_unbounded(&ractl, 2 * nr, 0);
+	filemap_invalidate_unlock_shared(rf_mapping(rf));
+	KUNIT_EXPECT_EQ(test, rf_mapping(rf)->nrpages, 5 * nr);
+	expect_state(rf, 0, 0, 0, "without a state");
+}
+
+/* As filesystems do that want an array of folios. */
+static void batch_readahead(struct readahead_control *rac)
+{
+	struct ra_file *rf = rac->mapping->host->i_private;
+	unsigned int order = mapping_min_folio_order(rac->mapping), i, n;
+	pgoff_t next = readahead_index(rac);
+	struct page *pages[3];
+
+	while ((n = __readahead_batch(rac, pages, ARRAY_SIZE(pages)))) {
+		KUNIT_EXPECT_EQ(rf->test, readahead_index(rac), next);
+		KUNIT_EXPECT_EQ(rf->test, readahead_batch_length(rac), n * PAGE_SIZE << order);
+		for (i = 0; i < n; i++) {
+			struct folio *folio = page_folio(pages[i]);
+
+			KUNIT_EXPECT_PTR_EQ(rf->test, pages[i], folio_page(folio, 0));
+			KUNIT_EXPECT_EQ(rf->test, folio->index, next);
+			next = folio_next_index(folio);
+			see_folio(rf, folio);
+			fxt_stamp(rf->fx, folio, folio->index);
+			folio_end_read(folio, true);
+			folio_put(folio);
+		}
+	}
+	KUNIT_EXPECT_EQ(rf->test, readahead_count(rac), 0);
+}
+
+static const struct address_space_operations batch_aops = {
+	.readahead	= batch_readahead,
+	.read_folio	= rf_read_folio,
+};
+
+static void readahead_batch_each_once(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order;
+	struct ra_file *rf = open_file(test, order, MAX_ORDER, 8 * nr);
+	DEFINE_READAHEAD(ractl, rf->file, &rf->file->f_ra, rf_mapping(rf), 0);
+
+	rf_mapping(rf)->a_ops = &batch_aops;
+	fxt_add_folio(rf->fx, 5 * nr, order, 0);
+	filemap_invalidate_lock_shared(rf_mapping(rf));
+	page_cache_ra_unbounded(&ractl, 7 * nr, 0);
+	filemap_invalidate_unlock_shared(rf_mapping(rf));
+	KUNIT_EXPECT_EQ(test, bitmap_weight(rf->seen, MAX_SEEN), 6 * nr);
+	fxt_expect_stamped(rf->fx, 0, FXT_POS(7 * nr));
+	fxt_expect_consistent(rf->fx);
+}
+
 /* Reading. */
 
 static void free_buffer(void *buf)
@@ -386,6 +496,40 @@ static void read_stream_once(struct kunit *test)
 	}
 }
 
+/* What is read ahead for one who wants nothing cached leaves when it has been read. */
+static void read_dontcache_window(struct kunit *test)
+{
+#ifdef IOCB_DONTCACHE
+	struct ra_file *rf = open_file(test, 0, 0, 32);
+	static const unsigned long left[] = { 3, 10, 9 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(left); i++) {
+		struct folio *folio;
+		struct iov_iter iter;
+		struct kiocb iocb;
+		struct kvec kvec;
+		pgoff_t at;
+		u8 byte;
+
+		kvec = (struct kvec) { .iov_base = &byte, .iov_len = 1 };
+		init_sync_kiocb(&iocb, rf->file);
+		iocb.ki_pos = FXT_POS(i);
+		iocb.ki_flags |= IOCB_DONTCACHE;
+		iov_iter_kvec(&iter, ITER_DEST, &kvec, 1, 1);
+		KUNIT_EXPECT_EQ_MSG(test, 1, generic_file_read_iter(&iocb, &iter), "read %u", i);
+		fxt_expect_buffer(rf->fx, &byte, FXT_POS(i), 1);
+		/* The second read meets the marker, and brings eight more. */
+		KUNIT_EXPECT_EQ_MSG(test, rf_mapping(rf)->nrpages, left[i], "read %u", i);
+		xa_for_each(&rf_mapping(rf)->i_pages, at, folio)
+			KUNIT_EXPECT_TRUE_MSG(test, folio_test_dropbehind(folio),
+					      "index %lu after read %u", at, i);
+	}
+#else
+	kunit_skip(test, "this kernel has no IOCB_DONTCACHE");
+#endif
+}
+
 /* A folio that readahead could not read is read once more, by who needs it. */
 static void readahead_failed(struct kunit *test)
 {
@@ -422,13 +566,17 @@ KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
 static struct kunit_case readahead_fill_cases[] = {
 	KUNIT_CASE_PARAM(ra_order_layout, order_gen_params),
+	KUNIT_CASE(ra_order_cached),
 	KUNIT_CASE_PARAM(ra_unbounded_layout, order_gen_params),
 	KUNIT_CASE_PARAM(ra_unbounded_cached, order_gen_params),
 	KUNIT_CASE_PARAM(readahead_partial, order_gen_params),
 	KUNIT_CASE_PARAM(readahead_by_read_folio, order_gen_params),
+	KUNIT_CASE_PARAM(readahead_batch_each_once, order_gen_params),
 	KUNIT_CASE_PARAM(readahead_expand_edges, order_gen_params),
+	KUNIT_CASE_PARAM(readahead_expand_stateless, order_gen_params),
 	KUNIT_CASE_PARAM(read_stream_once, order_gen_params),
 	KUNIT_CASE_PARAM(readahead_failed, order_gen_params),
+	KUNIT_CASE(read_dontcache_window),
 	{}
 };
 

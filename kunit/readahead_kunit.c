@@ -172,6 +172,18 @@ static void sync_ra_io_pages(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, rf_mapping(rf)->nrpages, rf->file->f_ra.size,
 				    "read %u", i);
 	}
+	/* So it is when a stream goes on. */
+	for (i = 0; i < 2; i++) {
+		unsigned int req = i ? 64 : 32;
+
+		reset_state(rf, 32);
+		rf->bdi->io_pages = 128;
+		folio_set_readahead(fxt_add_folio(rf->fx, 16, 0, 0));
+		rf->file->f_ra.size = 32;
+		rf->file->f_ra.async_size = 16;
+		async_ra(rf, 16, req);
+		expect_state(rf, 32, req, req, "goes on");
+	}
 }
 
 /* The next windows of a stream. */
@@ -311,18 +323,20 @@ static void async_ra_marked_folio(struct kunit *test)
 	struct file_ra_state *ra = &rf->file->f_ra;
 	struct folio *folio;
 
-	set_pages(rf, 100 * nr);
+	set_pages(rf, FAR + 100 * nr);
 	for (i = 0; i < nr; i += 1 + nr / 7) {
+		pgoff_t base = i ? FAR : 0;
+
 		reset_state(rf, 4 * nr);
-		folio = fxt_add_folio(rf->fx, 2 * nr, order, 0);
+		folio = fxt_add_folio(rf->fx, base + 2 * nr, order, 0);
 		KUNIT_ASSERT_EQ(test, folio_order(folio), order);
 		folio_set_readahead(folio);
 		/* The marker was to be within the folio: it is at its start. */
-		ra->start = nr;
+		ra->start = base + nr;
 		ra->size = 2 * nr;
 		ra->async_size = nr - i;
-		async_ra(rf, 2 * nr + i, 1);
-		KUNIT_EXPECT_EQ_MSG(test, ra->start, 3 * nr, "page %u", i);
+		async_ra(rf, base + 2 * nr + i, 1);
+		KUNIT_EXPECT_EQ_MSG(test, ra->start, base + 3 * nr, "page %u", i);
 		KUNIT_EXPECT_GE_MSG(test, ra->size, order ? 2 * nr : 1, "page %u", i);
 		KUNIT_EXPECT_LE_MSG(test, ra->size, 4 * nr, "page %u", i);
 		KUNIT_EXPECT_EQ_MSG(test, ra->async_size, ra->size, "page %u", i);
@@ -556,6 +570,12 @@ static void mmap_read_around(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, rf->file->f_ra.mmap_miss, 1, "%s", when);
 		KUNIT_EXPECT_EQ_MSG(test, rf->nr_read_folio, 0, "%s", when);
 	}
+	reset_state(rf, 32);
+	set_pages(rf, FAR + 2000);
+	fault_at(rf, FAR, 100, 0, FAR + 50);
+	expect_state(rf, FAR + 34, 32, 8, "far");
+	want_small(want, FAR + 34, 32, FAR + 58);
+	expect_log(rf, want, "far");
 	fxt_switch_mm(NULL);
 }
 
@@ -625,8 +645,33 @@ static void mmap_advice(struct kunit *test)
 	expect_log(rf, "[512/9 1024/9*]", "huge");
 	reset_state(rf, 0);
 	fault_at(rf, 0, 2000, VM_HUGEPAGE | VM_RAND_READ, 1535);
-	expect_log(rf, COMPAT_HAS_RA_ORDER ? "[1024/9*]" : "[1024/9]", "huge, random");
+	expect_log(rf, "[1024/9*]", "huge, random");
 	fxt_switch_mm(NULL);
+}
+
+/* Files whose largest folio is smaller than a PMD get two of these. */
+static void mmap_huge_of_any_order(struct kunit *test)
+{
+#if COMPAT_HAS_RA_ORDER
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order;
+	struct ra_file *rf = open_file(test, 0, order, 32);
+	char *want = new_log(test);
+
+	fxt_switch_mm(fxt_new_mm(test));
+	set_pages(rf, 5000);
+	fault_at(rf, 1, 4000, VM_HUGEPAGE, 6 * nr - 1);
+	if (order)
+		snprintf(want, LOG_SIZE, "[%lu/%u %lu/%u*]", 5 * nr, order, 6 * nr, order);
+	else
+		want_small(want, 0, 32, 24);
+	expect_log(rf, want, "huge");
+	KUNIT_EXPECT_EQ(test, rf->nr_read_folio, 0);
+	fxt_expect_consistent(rf->fx);
+	fxt_switch_mm(NULL);
+#else
+	kunit_skip(test, "huge pages of a file have the size of a PMD in this kernel");
+#endif
 }
 
 /* After many misses a file is not read ahead; hits bring it back. */
@@ -672,6 +717,7 @@ static struct kunit_case readahead_cases[] = {
 	KUNIT_CASE(mmap_read_around),
 	KUNIT_CASE(mmap_async),
 	KUNIT_CASE(mmap_advice),
+	KUNIT_CASE_PARAM(mmap_huge_of_any_order, order_gen_params),
 	KUNIT_CASE(mmap_miss_stops),
 	{}
 };

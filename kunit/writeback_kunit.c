@@ -4,8 +4,10 @@
  * and become clean: flags, XArray marks, page tables and statistics, who waits,
  * and what becomes of errors. writeback_iter_kunit.c has which of them are written.
  */
+#include <linux/fadvise.h>
 #include <linux/mman.h>
 #include <linux/module.h>
+#include <linux/uaccess.h>
 
 #include "writeback_model.h"
 
@@ -209,6 +211,13 @@ static void redirty_for_writepage_accounts(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
 	expect_mark(wf, folio, PAGECACHE_TAG_DIRTY, true, "when redirtied");
 	expect_counts(wf, "when redirtied", nr, 0, nr, 0);
+
+	/* Somebody dirtied it before it could be put off. */
+	folio_clear_dirty_for_io(folio);
+	folio_mark_dirty(folio);
+	KUNIT_EXPECT_FALSE(test, folio_redirty_for_writepage(&wbc, folio));
+	KUNIT_EXPECT_EQ(test, wbc.pages_skipped, 2 * nr);
+	expect_counts(wf, "when redirtied by another", nr, 0, nr, 0);
 	folio_unlock(folio);
 }
 
@@ -291,9 +300,83 @@ static void dropbehind_leaves_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, percpu_counter_sum(dontcache), 0);
 	expect_counts(wf, "when written", 0, 0, 2 * nr, nr);
 	KUNIT_EXPECT_EQ(test, wf_mapping(wf)->nrpages, 0);
+
+	/* One that was dirtied while it was written has to be written again. */
+	folio = add_one(wf, order);
+	__folio_set_dropbehind(folio);
+	folio_mark_dirty(folio);
+	wf->action = DO_HOLD;
+	KUNIT_EXPECT_EQ(test, 0, filemap_fdatawrite(wf_mapping(wf)));
+	folio_mark_dirty(folio);
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(dontcache), nr);
+	drain_lru(folio);
+	folio_end_writeback(folio);
+	KUNIT_EXPECT_EQ(test, wf_mapping(wf)->nrpages, nr);
+	KUNIT_EXPECT_TRUE(test, folio_test_dropbehind(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+	wf->action = DO_WRITE;
+	KUNIT_EXPECT_EQ(test, 0, filemap_fdatawrite(wf_mapping(wf)));
+	KUNIT_EXPECT_EQ(test, wf_mapping(wf)->nrpages, 0);
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(dontcache), 0);
 #else
 	kunit_skip(test, "this kernel has no WB_DONTCACHE_DIRTY");
 #endif
+}
+
+/* A mapping that wants no marks of writeback, nor an account by device, has none. */
+static void start_writeback_untagged(struct kunit *test)
+{
+	struct wb_file *wf = open_file(test);
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order;
+	struct folio *folio = add_one(wf, order);
+	long now[NR_COUNTS];
+
+	mapping_set_no_writeback_tags(wf_mapping(wf));
+	folio_lock(folio);
+	folio_start_writeback(folio);
+	folio_unlock(folio);
+	KUNIT_EXPECT_TRUE(test, folio_test_writeback(folio));
+	expect_mark(wf, folio, PAGECACHE_TAG_WRITEBACK, false, "untagged");
+	read_counts(wf, now);
+	KUNIT_EXPECT_EQ(test, now[WRITEBACK] - wf->base[WRITEBACK], nr);
+	KUNIT_EXPECT_EQ(test, now[ZONE_PENDING] - wf->base[ZONE_PENDING], nr);
+	KUNIT_EXPECT_EQ(test, now[DEV_WRITEBACK], 0);
+	KUNIT_EXPECT_EQ(test, now[DEV_INODES], 0);
+	folio_end_writeback(folio);
+	KUNIT_EXPECT_FALSE(test, folio_test_writeback(folio));
+	read_counts(wf, now);
+	KUNIT_EXPECT_EQ(test, now[WRITEBACK], wf->base[WRITEBACK]);
+	KUNIT_EXPECT_EQ(test, now[ZONE_PENDING], wf->base[ZONE_PENDING]);
+	KUNIT_EXPECT_EQ(test, now[WRITTEN] - wf->base[WRITTEN], nr);
+	KUNIT_EXPECT_EQ(test, now[DEV_WRITTEN], 0);
+	wf->base[WRITTEN] += nr;
+}
+
+/* The inode is dirty as long as it has dirty pages. */
+static void write_inode_now_pages(struct kunit *test)
+{
+	struct wb_file *wf = open_file(test);
+	struct inode *inode = &wf->fx->inode;
+	unsigned int order = fxt_order(test);
+	struct folio *folio = add_one(wf, order);
+
+	folio_mark_dirty(folio);
+	wf->action = DO_REDIRTY;
+	KUNIT_EXPECT_EQ(test, 0, write_inode_now(inode, 0));
+	KUNIT_EXPECT_EQ(test, wf->mode, WB_SYNC_NONE);
+	KUNIT_EXPECT_EQ(test, wf->nr_written, 1);
+	KUNIT_EXPECT_TRUE(test, folio_test_dirty(folio));
+	KUNIT_EXPECT_TRUE(test, compat_inode_state(inode) & I_DIRTY_PAGES);
+	wf->action = DO_WRITE;
+	KUNIT_EXPECT_EQ(test, 0, write_inode_now(inode, 1));
+	KUNIT_EXPECT_EQ(test, wf->mode, WB_SYNC_ALL);
+	KUNIT_EXPECT_EQ(test, wf->nr_written, 2);
+	KUNIT_EXPECT_FALSE(test, folio_test_dirty(folio));
+	KUNIT_EXPECT_FALSE(test, compat_inode_state(inode) & I_DIRTY_PAGES);
+	/* A clean inode has nothing to write. */
+	KUNIT_EXPECT_EQ(test, 0, write_inode_now(inode, 1));
+	KUNIT_EXPECT_EQ(test, wf->nr_calls, 2);
 }
 
 /* Page tables. */
@@ -332,6 +415,9 @@ static void clear_dirty_for_io_mapped(struct kunit *test)
 		mms[i] = fxt_new_mm(test);
 		fxt_switch_mm(mms[i]);
 		fxt_mmap(wf->fx, USER_ADDR, nr, nr, PROT_READ | PROT_WRITE, MAP_SHARED);
+		/* A large folio may be mapped whole by the first write, but not if it was read. */
+		if (i)
+			KUNIT_ASSERT_EQ(test, 0, put_user(0, (u8 __user *)USER_ADDR));
 		fxt_touch(test, USER_ADDR, nr, true);
 		expect_user_ptes(wf, mms[i], ptes, nr, true, "when written to");
 	}
@@ -489,6 +575,23 @@ static void fdatawrite_range_edges(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, wf->end, to);
 			KUNIT_EXPECT_EQ(test, wf->budget, LONG_MAX);
 		}
+	}
+	/* The advice that a range is not needed starts to write it, and waits for nothing. */
+	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+		loff_t from = ranges[i].from, to = ranges[i].to;
+
+		folio_mark_dirty(folio);
+		/* With a reference of ours it is not dropped. */
+		folio_get(folio);
+		forget_written(wf);
+		KUNIT_EXPECT_EQ(test, 0, vfs_fadvise(fxt_file(wf->fx), from, to == LLONG_MAX ? 0 :
+						     to - from + 1, POSIX_FADV_DONTNEED));
+		folio_put(folio);
+		KUNIT_EXPECT_EQ_MSG(test, wf->nr_written, ranges[i].want, "%lld to %lld", from, to);
+		KUNIT_EXPECT_EQ(test, wf->mode, WB_SYNC_NONE);
+		KUNIT_EXPECT_EQ(test, wf->start, from);
+		KUNIT_EXPECT_EQ(test, wf->end, to);
+		KUNIT_EXPECT_EQ(test, wf->budget, LONG_MAX);
 	}
 	/* Ranges that end before they start are empty; a clean file is left alone. */
 	folio_mark_dirty(folio);
@@ -679,6 +782,8 @@ static struct kunit_case writeback_cases[] = {
 	KUNIT_CASE_PARAM(cancel_dirty_accounts, order_gen_params),
 	KUNIT_CASE_PARAM(truncate_dirty_partly, order_gen_params),
 	KUNIT_CASE_PARAM(dropbehind_leaves_cache, order_gen_params),
+	KUNIT_CASE_PARAM(start_writeback_untagged, order_gen_params),
+	KUNIT_CASE_PARAM(write_inode_now_pages, order_gen_params),
 	KUNIT_CASE_PARAM(writeback_has_waiters, order_gen_params),
 	KUNIT_CASE_PARAM(wait_stable_asks_mapping, order_gen_params),
 	KUNIT_CASE_PARAM(fdatawrite_range_edges, order_gen_params),
