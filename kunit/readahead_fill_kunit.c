@@ -158,6 +158,8 @@ static void ra_unbounded_layout(struct kunit *test)
 			struct notes notes = { .buf = want };
 			DEFINE_READAHEAD(ractl, rf->file, &rf->file->f_ra, rf_mapping(rf), start);
 
+			if (asyncs[a] > count && !COMPAT_RA_MARK_IN_WINDOW)
+				continue;
 			forget_reads(rf);
 			if (asyncs[a] <= count)
 				mark = round_up(start + count - asyncs[a], nr);
@@ -254,6 +256,9 @@ static void readahead_partial(struct kunit *test)
 		DEFINE_READAHEAD(ractl, rf->file, &rf->file->f_ra, rf_mapping(rf), 0);
 
 		forget_reads(rf);
+		/* Some kernels remove only as much as was meant to be asynchronous. */
+		rf->file->f_ra.size = 16 * nr;
+		rf->file->f_ra.async_size = 16 * nr;
 		filemap_invalidate_lock_shared(rf_mapping(rf));
 		page_cache_ra_unbounded(&ractl, ARRAY_SIZE(rest) * nr, 0);
 		filemap_invalidate_unlock_shared(rf_mapping(rf));
@@ -535,7 +540,7 @@ static void readahead_failed(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
-	struct ra_file *rf = open_file(test, order, MAX_ORDER, 4 * nr);
+	struct ra_file *rf = open_file(test, order, order, 4 * nr);
 	loff_t eof = FXT_POS(4 * nr);
 	struct folio *folio;
 	u8 byte;

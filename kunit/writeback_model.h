@@ -41,7 +41,7 @@ enum wb_action {
 	DO_REDIRTY,	/* put it off */
 };
 
-#define MAX_WRITTEN	256
+#define MAX_WRITTEN	1024
 
 /**
  * struct wb_file - the file of a case, and what was asked of it
