@@ -272,12 +272,26 @@ static void async_ra_ramp_large(struct kunit *test)
 		{ 32, 16, 16, "[32/4*]" },
 	};
 	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 512);
+	char *want = new_log(test);
+	unsigned int i, len = 0;
 
 	if (!MAX_ORDER)
 		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
 	check_stream(rf, windows, ARRAY_SIZE(windows));
 	fxt_expect_stamped(rf->fx, 0, FXT_POS(2048));
 	fxt_expect_consistent(rf->fx);
+	/* So it is for one who reads a byte of each page. */
+	reset_state(rf, 512);
+	for (i = 0; i < ARRAY_SIZE(windows); i++)
+		len += scnprintf(want + len, LOG_SIZE - len, "%s", windows[i].log);
+	for (i = 0; i < 1536; i++) {
+		loff_t pos = FXT_POS(i) + i % PAGE_SIZE;
+		u8 byte;
+
+		KUNIT_ASSERT_EQ_MSG(test, 1, kernel_read(rf->file, &byte, 1, &pos), "page %u", i);
+		fxt_expect_buffer(rf->fx, &byte, pos - 1, 1);
+	}
+	expect_log(rf, want, "a byte of each page");
 	reset_state(rf, 32);
 	check_stream(rf, narrow, ARRAY_SIZE(narrow));
 #else
@@ -322,6 +336,30 @@ static void async_ra_interleaved(struct kunit *test)
 	async_ra(rf, 1, 1);
 	expect_log(rf, "", "with the window full");
 	expect_state(rf, 5000, 32, 8, "with the window full");
+}
+
+/* Of a folio that a read needs the whole counts as asked for. */
+static void read_asks_for_folios(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order;
+	struct ra_file *rf = open_file(test, order, MAX_ORDER, 8 * nr);
+	char *want = new_log(test);
+	loff_t pos = 0;
+	u8 byte;
+
+	KUNIT_EXPECT_EQ(test, 1, kernel_read(rf->file, &byte, 1, &pos));
+	expect_state(rf, 0, order ? 2 * nr : 2, order ? nr : 1, "a byte");
+	snprintf(want, LOG_SIZE, "[0/%u %lu/%u*]", order, nr, order);
+	if (COMPAT_HAS_RA_ORDER)
+		expect_log(rf, want, "a byte");
+	KUNIT_EXPECT_EQ(test, rf->nr_read_folio, 0);
+	/* What follows is as large, or larger. */
+	pos = FXT_POS(2 * nr) - 1;
+	KUNIT_EXPECT_EQ(test, 1, kernel_read(rf->file, &byte, 1, &pos));
+	KUNIT_EXPECT_EQ(test, rf->file->f_ra.start, 2 * nr);
+	KUNIT_EXPECT_EQ(test, rf->nr_read_folio, 0);
+	fxt_expect_consistent(rf->fx);
 }
 
 /* Whoever hits any page of the marked folio goes on with the stream. */
@@ -652,13 +690,26 @@ static void mmap_advice(struct kunit *test)
 	if (!MAX_ORDER)
 		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
 	need_ra_order(test);
-	/* Huge pages: two, if the file has them, and the second is marked; even without a window. */
+	/* Huge pages: two, if the file has them, the second marked; even without a window. */
 	reset_state(rf, 32);
 	fault_at(rf, 0, 2000, VM_HUGEPAGE, 700);
 	expect_log(rf, "[512/9 1024/9*]", "huge");
 	reset_state(rf, 0);
 	fault_at(rf, 0, 2000, VM_HUGEPAGE | VM_RAND_READ, 1535);
 	expect_log(rf, "[1024/9*]", "huge, random");
+	/* From one folio to the next it goes on, though that is more than a window. */
+	reset_state(rf, 32);
+	fault_at(rf, 0, 2000, VM_HUGEPAGE, 0);
+	expect_log(rf, "[0/9 512/9*]", "huge, from the start");
+	fault_at(rf, 0, 2000, VM_HUGEPAGE, 512);
+	expect_log(rf, "[1024/9* 1536/9]", "huge, goes on");
+	expect_state(rf, 1024, 1024, 1024, "huge, goes on");
+	/* Not if nobody comes back to what was read. */
+	reset_state(rf, 32);
+	rf->file->f_ra.mmap_miss = 101;
+	fault_at(rf, 0, 2000, VM_HUGEPAGE, 0);
+	expect_log(rf, "", "huge, after many misses");
+	KUNIT_EXPECT_EQ(test, rf_mapping(rf)->nrpages, 1);
 	fxt_switch_mm(NULL);
 }
 
@@ -724,6 +775,7 @@ static struct kunit_case readahead_cases[] = {
 	KUNIT_CASE(async_ra_ramp_small),
 	KUNIT_CASE(async_ra_ramp_large),
 	KUNIT_CASE(async_ra_interleaved),
+	KUNIT_CASE_PARAM(read_asks_for_folios, order_gen_params),
 	KUNIT_CASE_PARAM(async_ra_marked_folio, order_gen_params),
 	KUNIT_CASE_PARAM(async_ra_refused, order_gen_params),
 	KUNIT_CASE(fadvise_sets_window),

@@ -177,6 +177,16 @@ static const struct address_space_operations rf_aops = {
 /* Empties the page cache, and forgets what was read. */
 static void forget_reads(struct ra_file *rf)
 {
+	struct folio *folio;
+	pgoff_t at;
+
+	/* One that was never handed out would not let itself be truncated. */
+	xa_for_each(&rf_mapping(rf)->i_pages, at, folio) {
+		if (xa_is_value(folio) || !folio_test_locked(folio))
+			continue;
+		KUNIT_FAIL(rf->test, "order %u at %lu was left locked", folio_order(folio), at);
+		folio_unlock(folio);
+	}
 	truncate_inode_pages(rf_mapping(rf), 0);
 	rf->len = 0;
 	rf->log[0] = '\0';
@@ -195,6 +205,11 @@ static void reset_state(struct ra_file *rf, unsigned int max)
 	file_ra_state_init(&rf->file->f_ra, rf_mapping(rf));
 }
 
+static void close_file(void *data)
+{
+	forget_reads(data);
+}
+
 static struct ra_file *open_file(struct kunit *test, unsigned int min_order,
 				 unsigned int max_order, unsigned int max)
 {
@@ -209,6 +224,7 @@ static struct ra_file *open_file(struct kunit *test, unsigned int min_order,
 	rf->fx->inode.i_private = rf;
 	rf_mapping(rf)->a_ops = &rf_aops;
 	reset_state(rf, max);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, close_file, rf));
 	KUNIT_EXPECT_EQ(test, rf->file->f_ra.ra_pages, max);
 	KUNIT_EXPECT_EQ(test, rf->file->f_ra.prev_pos, -1);
 	return rf;

@@ -264,6 +264,12 @@ static void close_file(void *data)
 
 	xa_for_each_marked(&wf_mapping(wf)->i_pages, at, folio, PAGECACHE_TAG_WRITEBACK)
 		folio_end_writeback(folio);
+	xa_for_each(&wf_mapping(wf)->i_pages, at, folio) {
+		if (xa_is_value(folio) || !folio_test_locked(folio))
+			continue;
+		KUNIT_FAIL(wf->test, "order %u at %lu was left locked", folio_order(folio), at);
+		folio_unlock(folio);
+	}
 	expect_agreed(wf, "at the end");
 	truncate_inode_pages(wf_mapping(wf), 0);
 	expect_agreed(wf, "after all was truncated");
