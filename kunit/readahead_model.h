@@ -29,6 +29,7 @@
  * @file: the file; its f_ra is the state under test
  * @limit: how many folios one call of ->readahead() takes; the others it leaves
  * @fail: reads fail
+ * @blank: nobody looks at the bytes, so they need not be stamped
  * @hook: called first by ->readahead()
  * @nr_calls: how often ->readahead() was called
  * @nr_read_folio: how often ->read_folio() was called
@@ -45,6 +46,7 @@ struct ra_file {
 	struct file *file;
 	unsigned int limit;
 	bool fail;
+	bool blank;
 	void (*hook)(struct ra_file *rf, struct readahead_control *rac);
 	unsigned int nr_calls;
 	unsigned int nr_read_folio;
@@ -147,7 +149,7 @@ static void rf_readahead(struct readahead_control *rac)
 		next += folio_nr_pages(folio);
 		left -= folio_nr_pages(folio);
 		n++;
-		if (!rf->fail)
+		if (!rf->fail && !rf->blank)
 			fxt_stamp(rf->fx, folio, folio->index);
 		folio_end_read(folio, !rf->fail);
 	}
