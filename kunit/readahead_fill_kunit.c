@@ -541,6 +541,39 @@ static void read_dontcache_window(struct kunit *test)
 #endif
 }
 
+/* Who must not start I/O reads up to the marker, and leaves it for the next. */
+static void read_noio_marked(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i;
+	unsigned long nr = 1UL << order;
+	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 32);
+	struct folio *folio;
+	u8 bytes[4];
+
+	fxt_add_folio(rf->fx, 0, order, 0);
+	folio = fxt_add_folio(rf->fx, nr, order, 0);
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	drain_lru(folio);
+	folio_set_readahead(folio);
+	for (i = 0; i < 3; i++) {
+		struct kvec kvec = { .iov_base = bytes, .iov_len = sizeof(bytes) };
+		struct iov_iter iter;
+		struct kiocb iocb;
+
+		init_sync_kiocb(&iocb, rf->file);
+		iocb.ki_pos = FXT_POS(nr) - (i == 1 ? 2 : 0);
+		iocb.ki_flags |= i < 2 ? IOCB_NOIO : 0;
+		iov_iter_kvec(&iter, ITER_DEST, &kvec, 1, sizeof(bytes));
+		KUNIT_EXPECT_EQ_MSG(test, generic_file_read_iter(&iocb, &iter),
+				    i == 0 ? -EAGAIN : i == 1 ? 2 : 4, "read %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, folio_test_readahead(folio), i < 2, "read %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio), nr, "read %u", i);
+		if (i < 2)
+			expect_log(rf, "", "no I/O");
+	}
+	KUNIT_EXPECT_EQ(test, rf->nr_read_folio, 0);
+}
+
 /* A folio that readahead could not read is read once more, by who needs it. */
 static void readahead_failed(struct kunit *test)
 {
@@ -588,6 +621,7 @@ static struct kunit_case readahead_fill_cases[] = {
 	KUNIT_CASE_PARAM(read_stream_once, order_gen_params),
 	KUNIT_CASE_PARAM(readahead_failed, order_gen_params),
 	KUNIT_CASE(read_dontcache_window),
+	KUNIT_CASE_PARAM(read_noio_marked, order_gen_params),
 	{}
 };
 

@@ -304,6 +304,7 @@ static void async_ra_interleaved(struct kunit *test)
 {
 	struct ra_file *rf = open_file(test, 0, 0, 32);
 	struct file_ra_state *ra = &rf->file->f_ra;
+	struct folio *marked;
 
 	need_ra_order(test);
 	/* The first stream, up to its second window. */
@@ -331,11 +332,19 @@ static void async_ra_interleaved(struct kunit *test)
 	ra->size = 32;
 	forget_reads(rf);
 	fxt_add_folio(rf->fx, 0, 0, 0);
-	for (pgoff_t i = 1; i < 40; i++)
+	marked = fxt_add_folio(rf->fx, 1, 0, 0);
+	for (pgoff_t i = 2; i < 40; i++)
 		fxt_add_folio(rf->fx, i, 0, 0);
 	async_ra(rf, 1, 1);
 	expect_log(rf, "", "with the window full");
 	expect_state(rf, 5000, 32, 8, "with the window full");
+	/* Of just a window there is an end to be found. */
+	truncate_inode_pages(rf_mapping(rf), FXT_POS(33));
+	folio_set_readahead(marked);
+	compat_set_ra_order(ra, 0);
+	async_ra(rf, 1, 1);
+	expect_state(rf, 33, 31, 31, "with a window cached");
+	expect_log(rf, "[33/0* 34/0x30]", "with a window cached");
 }
 
 /* Of a folio that a read needs the whole counts as asked for. */

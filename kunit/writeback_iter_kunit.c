@@ -102,8 +102,8 @@ static void expect_written(struct wb_file *wf, u64 which, const char *when)
 	for (i = 0; i < NR_FOLIOS; i++) {
 		if (!(which & BIT_ULL(i)))
 			continue;
-		if (n < wf->nr_written &&
-		    (wf->written[n].index != nth(i).index || wf->written[n].order != nth(i).order)) {
+		if (n < wf->nr_written && (wf->written[n].index != nth(i).index ||
+					   wf->written[n].order != nth(i).order)) {
 			KUNIT_FAIL(wf->test, "%u: wrote order %u at %lu, not order %u at %lu %s",
 				   n, wf->written[n].order, wf->written[n].index, nth(i).order,
 				   nth(i).index, when);

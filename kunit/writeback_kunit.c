@@ -259,8 +259,9 @@ static void truncate_dirty_partly(struct kunit *test)
 		folio_mark_dirty(folio);
 		truncate_inode_pages(wf_mapping(wf), eof);
 		xa_for_each(&wf_mapping(wf)->i_pages, at, folio) {
-			KUNIT_EXPECT_TRUE_MSG(test, folio_test_dirty(folio), "order %u at %lu of %lld",
-					      folio_order(folio), at, eof);
+			KUNIT_EXPECT_TRUE_MSG(test, folio_test_dirty(folio),
+					      "order %u at %lu of %lld", folio_order(folio),
+					      at, eof);
 			left += folio_nr_pages(folio);
 		}
 		KUNIT_EXPECT_GE_MSG(test, FXT_POS(nr + left), eof, "EOF %lld", eof);
@@ -564,9 +565,10 @@ static void fdatawrite_range_edges(struct kunit *test)
 		for (f = 0; f < 3; f++) {
 			folio_mark_dirty(folio);
 			forget_written(wf);
-			KUNIT_EXPECT_EQ(test, 0, f == 0 ? filemap_fdatawrite_range(mapping, from, to) :
-				f == 1 ? filemap_write_and_wait_range(mapping, from, to) :
-				file_write_and_wait_range(fxt_file(wf->fx), from, to));
+			KUNIT_EXPECT_EQ(test, 0, f == 0 ?
+					filemap_fdatawrite_range(mapping, from, to) : f == 1 ?
+					filemap_write_and_wait_range(mapping, from, to) :
+					file_write_and_wait_range(fxt_file(wf->fx), from, to));
 			KUNIT_EXPECT_EQ_MSG(test, wf->nr_written, ranges[i].want,
 					    "%lld to %lld, function %u", from, to, f);
 			KUNIT_EXPECT_EQ(test, wf->nr_calls, 1);
@@ -684,7 +686,8 @@ static void write_and_wait_errors(struct kunit *test)
 					    "keep %u", keep);
 			KUNIT_EXPECT_EQ_MSG(test, folio_test_dirty(folio), keep, "error %d",
 					    errors[i]);
-			KUNIT_EXPECT_EQ_MSG(test, 0, filemap_check_errors(mapping), "keep %u", keep);
+			KUNIT_EXPECT_EQ_MSG(test, 0, filemap_check_errors(mapping),
+					    "keep %u", keep);
 			/* The file has not yet been told what was set in the mapping. */
 			wf->error[0] = 0;
 			KUNIT_EXPECT_EQ_MSG(test, keep ? 0 : errors[i],

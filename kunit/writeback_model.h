@@ -323,8 +323,8 @@ static void expect_mark(struct wb_file *wf, struct folio *folio, xa_mark_t mark,
 
 	for (i = folio->index; i < end; i++)
 		if (xa_get_mark(&wf_mapping(wf)->i_pages, i, mark) != want) {
-			KUNIT_FAIL(wf->test, "mark %u at %lu is%s set %s", (__force unsigned int)mark,
-				   i, want ? " not" : "", when);
+			KUNIT_FAIL(wf->test, "mark %u at %lu is%s set %s",
+				   (__force unsigned int)mark, i, want ? " not" : "", when);
 			fxt_print_folio(wf->test, folio);
 			return;
 		}

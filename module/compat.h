@@ -78,6 +78,11 @@
 
 /* 6.17: the order of the next folios is part of a file's readahead state. */
 #define COMPAT_HAS_RA_ORDER	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0))
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define compat_set_ra_order(ra, o)	((void)((ra)->order = (o)))
+#else
+#define compat_set_ra_order(ra, o)	((void)(ra), (void)(o))
+#endif
 
 /* After 6.12: a window whose asynchronous part is larger than itself has no marker. */
 #define COMPAT_RA_MARK_IN_WINDOW	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
