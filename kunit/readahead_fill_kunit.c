@@ -224,17 +224,15 @@ static void ra_unbounded_cached(struct kunit *test)
 
 /* What the filesystem does not take is not in the page cache afterwards. */
 
-static struct folio *rest[8];
-
 static void hold_rest(struct ra_file *rf, struct readahead_control *rac)
 {
 	pgoff_t index = readahead_index(rac);
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(rest); i++) {
-		rest[i] = filemap_get_folio(rac->mapping, index);
-		KUNIT_ASSERT_FALSE_MSG(rf->test, IS_ERR(rest[i]), "folio %u at %lu", i, index);
-		index = folio_next_index(rest[i]);
+	for (i = 0; i < ARRAY_SIZE(rf->rest); i++) {
+		rf->rest[i] = filemap_get_folio(rac->mapping, index);
+		KUNIT_ASSERT_FALSE_MSG(rf->test, IS_ERR(rf->rest[i]), "folio %u at %lu", i, index);
+		index = folio_next_index(rf->rest[i]);
 	}
 }
 
@@ -255,7 +253,7 @@ static void readahead_partial(struct kunit *test)
 	struct ra_file *rf = open_file(test, order, MAX_ORDER, 8 * nr);
 
 	rf->hook = hold_rest;
-	for (rf->limit = 0; rf->limit <= ARRAY_SIZE(rest); rf->limit += 3) {
+	for (rf->limit = 0; rf->limit <= ARRAY_SIZE(rf->rest); rf->limit += 3) {
 		DEFINE_READAHEAD(ractl, rf->file, &rf->file->f_ra, rf_mapping(rf), 0);
 
 		forget_reads(rf);
@@ -263,7 +261,7 @@ static void readahead_partial(struct kunit *test)
 		rf->file->f_ra.size = 16 * nr;
 		rf->file->f_ra.async_size = 16 * nr;
 		filemap_invalidate_lock_shared(rf_mapping(rf));
-		page_cache_ra_unbounded(&ractl, ARRAY_SIZE(rest) * nr, 0);
+		page_cache_ra_unbounded(&ractl, ARRAY_SIZE(rf->rest) * nr, 0);
 		filemap_invalidate_unlock_shared(rf_mapping(rf));
 		KUNIT_EXPECT_EQ(test, readahead_count(&ractl), 0);
 		KUNIT_EXPECT_EQ(test, rf_mapping(rf)->nrpages, rf->limit * nr);
@@ -271,17 +269,17 @@ static void readahead_partial(struct kunit *test)
 		/* The window keeps its size: the next one follows from it. */
 		if (COMPAT_HAS_RA_ORDER)
 			expect_state(rf, 0, 16 * nr, 16 * nr, "when not all was taken");
-		for (i = 0; i < ARRAY_SIZE(rest); i++) {
-			KUNIT_ASSERT_EQ(test, folio_order(rest[i]), order);
-			KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(rest[i]),
+		for (i = 0; i < ARRAY_SIZE(rf->rest); i++) {
+			KUNIT_ASSERT_EQ(test, folio_order(rf->rest[i]), order);
+			KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(rf->rest[i]),
 					       "folio %u, %u taken", i, rf->limit);
-			KUNIT_EXPECT_EQ_MSG(test, !rest[i]->mapping, i >= rf->limit,
+			KUNIT_EXPECT_EQ_MSG(test, !rf->rest[i]->mapping, i >= rf->limit,
 					    "folio %u, %u taken", i, rf->limit);
-			drain_lru(rest[i]);
-			KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(rest[i]),
+			drain_lru(rf->rest[i]);
+			KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(rf->rest[i]),
 					    1 + (i < rf->limit ? nr : 0),
 					    "folio %u, %u taken", i, rf->limit);
-			folio_put(rest[i]);
+			folio_put(rf->rest[i]);
 		}
 	}
 }
@@ -316,14 +314,9 @@ static void readahead_by_read_folio(struct kunit *test)
 
 /* The filesystem asks for more at both ends. */
 
-static struct {
-	loff_t start;
-	size_t len;
-} expansion;
-
 static void expand(struct ra_file *rf, struct readahead_control *rac)
 {
-	readahead_expand(rac, expansion.start, expansion.len);
+	readahead_expand(rac, rf->expand_start, rf->expand_len);
 	rf->hook = NULL;
 }
 
@@ -358,8 +351,8 @@ static void readahead_expand_edges(struct kunit *test)
 		ra->size = 100;
 		ra->async_size = 50;
 		fxt_add_folio(rf->fx, calls[i].cached * nr, order, 0);
-		expansion.start = calls[i].from;
-		expansion.len = calls[i].to - calls[i].from;
+		rf->expand_start = calls[i].from;
+		rf->expand_len = calls[i].to - calls[i].from;
 		rf->hook = expand;
 		filemap_invalidate_lock_shared(rf_mapping(rf));
 		page_cache_ra_unbounded(&ractl, 2 * nr, 0);
@@ -385,8 +378,8 @@ static void readahead_expand_stateless(struct kunit *test)
 	struct ra_file *rf = open_file(test, order, MAX_ORDER, 32);
 	DEFINE_READAHEAD(ractl, rf->file, NULL, rf_mapping(rf), 8 * nr);
 
-	expansion.start = FXT_POS(7 * nr);
-	expansion.len = FXT_POS(5 * nr);
+	rf->expand_start = FXT_POS(7 * nr);
+	rf->expand_len = FXT_POS(5 * nr);
 	rf->hook = expand;
 	filemap_invalidate_lock_shared(rf_mapping(rf));
 	page_cache_ra_unbounded(&ractl, 2 * nr, 0);

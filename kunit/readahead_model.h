@@ -31,6 +31,9 @@
  * @fail: reads fail
  * @blank: nobody looks at the bytes, so they need not be stamped
  * @hook: called first by ->readahead()
+ * @expand_start: to where @hook expands the window
+ * @expand_len: likewise
+ * @rest: what @hook holds of the window
  * @nr_calls: how often ->readahead() was called
  * @nr_read_folio: how often ->read_folio() was called
  * @len: length of @log
@@ -48,6 +51,9 @@ struct ra_file {
 	bool fail;
 	bool blank;
 	void (*hook)(struct ra_file *rf, struct readahead_control *rac);
+	loff_t expand_start;
+	size_t expand_len;
+	struct folio *rest[8];
 	unsigned int nr_calls;
 	unsigned int nr_read_folio;
 	unsigned int len;

@@ -50,6 +50,7 @@ static struct folio **add_folios(struct wb_file *wf)
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(wf->test, folios);
+	wf->folios = folios;
 	if (!MAX_ORDER)
 		kunit_skip(wf->test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
 	for (i = 0; i < NR_FOLIOS; i++) {
@@ -327,13 +328,11 @@ static void writeback_iter_errors(struct kunit *test)
 
 /* While the first folio of a call is written, others change. */
 
-static struct folio **hook_folios;
-
 static void dirty_two_more(struct wb_file *wf, struct folio *folio)
 {
 	if (folio->index == nth(4).index) {
-		folio_mark_dirty(hook_folios[2]);
-		folio_mark_dirty(hook_folios[12]);
+		folio_mark_dirty(wf->folios[2]);
+		folio_mark_dirty(wf->folios[12]);
 	}
 }
 
@@ -344,7 +343,6 @@ static void writeback_iter_dirtied_meanwhile(struct kunit *test)
 	const u64 first = BIT_ULL(4) | BIT_ULL(5) | BIT_ULL(20);
 	unsigned int mode;
 
-	hook_folios = folios;
 	for (mode = 0; mode < 3; mode++) {
 		struct writeback_control wbc = {
 			.sync_mode = mode == 2 ? WB_SYNC_ALL : WB_SYNC_NONE,
@@ -376,12 +374,12 @@ static void take_away(struct wb_file *wf, struct folio *folio)
 	/* One was truncated, one written by another, one of them since then redirtied. */
 	truncate_inode_pages_range(wf_mapping(wf), FXT_POS(nth(5).index),
 				   FXT_POS(nth(6).index) - 1);
-	folio_lock(hook_folios[6]);
-	folio_clear_dirty_for_io(hook_folios[6]);
-	folio_start_writeback(hook_folios[6]);
-	folio_unlock(hook_folios[6]);
-	folio_end_writeback(hook_folios[6]);
-	folio_cancel_dirty(hook_folios[7]);
+	folio_lock(wf->folios[6]);
+	folio_clear_dirty_for_io(wf->folios[6]);
+	folio_start_writeback(wf->folios[6]);
+	folio_unlock(wf->folios[6]);
+	folio_end_writeback(wf->folios[6]);
+	folio_cancel_dirty(wf->folios[7]);
 }
 
 static void writeback_iter_changed_meanwhile(struct kunit *test)
@@ -391,7 +389,6 @@ static void writeback_iter_changed_meanwhile(struct kunit *test)
 	const u64 dirty = GENMASK_ULL(12, 4);
 	unsigned int mode;
 
-	hook_folios = folios;
 	for (mode = 0; mode < 2; mode++) {
 		struct writeback_control wbc = {
 			.sync_mode = mode ? WB_SYNC_ALL : WB_SYNC_NONE,

@@ -55,6 +55,7 @@ enum wb_action {
  * @keep: a folio that fails is redirtied
  * @call_error: what the next call of ->writepages() returns at once
  * @hook: called with each folio, locked, before @action
+ * @folios: what @hook may want to change
  * @mode: of the last call of ->writepages()
  * @start: likewise
  * @end: likewise
@@ -74,6 +75,7 @@ struct wb_file {
 	bool keep;
 	int call_error;
 	void (*hook)(struct wb_file *wf, struct folio *folio);
+	struct folio **folios;
 	enum writeback_sync_modes mode;
 	loff_t start;
 	loff_t end;
