@@ -191,4 +191,10 @@ void fxt_read_ptes(struct mm_struct *mm, unsigned long addr,
 		   unsigned long nr_pages, struct fxt_pte *ptes);
 void fxt_end_mm(struct kunit *test, struct mm_struct *mm);
 
+/* fixture_bdi.c: a backing device for the fixture's superblock, and exact statistics. */
+
+struct backing_dev_info *fxt_setup_bdi(struct folio_fixture *fx);
+long fxt_node_stat(enum node_stat_item item);
+long fxt_zone_stat(enum zone_stat_item item);
+
 #endif /* FOLIO_KUNIT_FIXTURE_H */

@@ -91,4 +91,30 @@ typedef const struct kiocb *compat_write_ctx;
 #define COMPAT_DROPBEHIND	0UL
 #endif
 
+/* After 6.12: the state of an inode is read by an accessor. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+#define compat_inode_state(inode)	READ_ONCE((inode)->i_state)
+#else
+#define compat_inode_state(inode)	inode_state_read_once(inode)
+#endif
+
+/* After 6.12: dirty folios that are dropped when they have been written are counted apart. */
+#define COMPAT_HAS_DONTCACHE_DIRTY	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0))
+
+/* After 6.12: folio_mark_dirty_lock() took the place of set_page_dirty_lock(). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define folio_mark_dirty_lock(folio)	(set_page_dirty_lock(&(folio)->page) != 0)
+#endif
+
+/* 6.17: the order of the next folios is part of a file's readahead state. */
+#define COMPAT_HAS_RA_ORDER	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0))
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define compat_set_ra_order(ra, o)	((void)((ra)->order = (o)))
+#else
+#define compat_set_ra_order(ra, o)	((void)(ra), (void)(o))
+#endif
+
+/* After 6.12: a window whose asynchronous part is larger than itself has no marker. */
+#define COMPAT_RA_MARK_IN_WINDOW	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
+
 #endif /* FOLIOLAB_COMPAT_H */
