@@ -26,8 +26,9 @@ static void tmpfs_close(void *data)
 {
 	struct folio_fixture *fx = data;
 
-	if (fx->file)
-		__fput_sync(fx->file);
+	/* The inode goes with the superblock, and that a little later: not the pages. */
+	vfs_truncate(&fx->file->f_path, 0);
+	__fput_sync(fx->file);
 	fx->file = NULL;
 }
 

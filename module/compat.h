@@ -72,4 +72,13 @@
 #define compat_parse_fs_string(fc, key, value)	vfs_parse_fs_string(fc, key, value)
 #endif
 
+/* 6.19: the flags of a VMA, which shmem_file_setup_with_mnt() takes, are a vma_flags_t. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#define COMPAT_VMA_RESERVE	0
+#define COMPAT_VMA_NORESERVE	VM_NORESERVE
+#else
+#define COMPAT_VMA_RESERVE	EMPTY_VMA_FLAGS
+#define COMPAT_VMA_NORESERVE	mk_vma_flags(VMA_NORESERVE_BIT)
+#endif
+
 #endif /* FOLIOLAB_COMPAT_H */
