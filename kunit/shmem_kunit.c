@@ -80,7 +80,6 @@ static void write_part_of_new_folio(struct kunit *test)
 			shm_truncate(fx, pos + size);
 			shm_write(fx, pos + edge[i], pos + edge[j]);
 			KUNIT_EXPECT_EQ(test, pos + size, i_size_read(shm_inode(fx)));
-			/* Written in pieces: kernel_write() is one up to a folio of 2 MiB. */
 			fxt_expect_layout(fx, &want, 1);
 			fxt_expect_zeroed(fx, pos, pos + edge[i]);
 			fxt_expect_stamped(fx, pos + edge[i], pos + edge[j]);
@@ -458,7 +457,7 @@ static struct kunit_case shmem_cases[] = {
 
 static struct kunit_suite shmem_suite = {
 	.name = "mm_shmem",
-	.init = stay_on_cpu,
+	.init = shm_init,
 	.test_cases = shmem_cases,
 };
 

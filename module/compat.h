@@ -81,4 +81,7 @@
 #define COMPAT_VMA_NORESERVE	mk_vma_flags(VMA_NORESERVE_BIT)
 #endif
 
+/* 6.14: files of tmpfs have folios of all orders; before, of one page or a whole PMD. */
+#define COMPAT_TMPFS_ORDERS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0))
+
 #endif /* FOLIOLAB_COMPAT_H */
