@@ -116,5 +116,27 @@ typedef const struct kiocb *compat_write_ctx;
 
 /* After 6.12: a window whose asynchronous part is larger than itself has no marker. */
 #define COMPAT_RA_MARK_IN_WINDOW	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
+/*
+ * 6.18: vfs_parse_fs_string() loses its length and is inline on top of the
+ * exported vfs_parse_fs_qstr().
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define compat_parse_fs_string(fc, key, value)	\
+	vfs_parse_fs_string(fc, key, value, strlen(value))
+#else
+#define compat_parse_fs_string(fc, key, value)	vfs_parse_fs_string(fc, key, value)
+#endif
+
+/* 6.19: the flags of a VMA, which shmem_file_setup_with_mnt() takes, are a vma_flags_t. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#define COMPAT_VMA_RESERVE	0
+#define COMPAT_VMA_NORESERVE	VM_NORESERVE
+#else
+#define COMPAT_VMA_RESERVE	EMPTY_VMA_FLAGS
+#define COMPAT_VMA_NORESERVE	mk_vma_flags(VMA_NORESERVE_BIT)
+#endif
+
+/* 6.14: files of tmpfs have folios of all orders; before, of one page or a whole PMD. */
+#define COMPAT_TMPFS_ORDERS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0))
 
 #endif /* FOLIOLAB_COMPAT_H */
