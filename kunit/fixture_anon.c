@@ -33,10 +33,11 @@
 struct found {
 	struct folio *folio;
 	unsigned int pmds, ptes, mms, last_mm;
-	u16 maps[1UL << FXA_PMD_ORDER];		/* by PTEs, of each page */
+	u8 *maps;				/* by PTEs, of each page */
 };
 
-#define MAX_FOUND	1280
+#define MAX_FOUND	(FXA_MAX_MMS * FXA_MAX_NR + 16)
+#define MAX_PAGES	(4 * MAX_FOUND)
 
 static const enum node_stat_item node_items[] = {
 	NR_ANON_MAPPED, NR_ANON_THPS, NR_FILE_MAPPED, NR_FILE_PMDMAPPED, NR_SHMEM_PMDMAPPED,
@@ -53,8 +54,9 @@ struct fxa_priv {
 	long nr_anon[FXA_PMD_ORDER + 1];
 	long nr_partial[FXA_PMD_ORDER + 1];
 	struct xarray index;			/* of head pfns in @found */
-	unsigned int nr_found;
+	unsigned int nr_found, nr_pages;
 	struct found found[MAX_FOUND];
+	u8 pages[MAX_PAGES];			/* what @maps of @found point to */
 	struct folio *new_folio;
 };
 
@@ -390,11 +392,13 @@ EXPORT_SYMBOL_NS_GPL(fxa_populate, COMPAT_NS(FOLIO_KUNIT));
  * @mm: number of the address space
  * @addr: of the area
  * @first: first page
- * @nr: number of pages
+ * @nr: number of pages; 0 does nothing
  */
 void fxa_munmap(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
 		unsigned long nr)
 {
+	if (!nr)
+		return;
 	fxa_use(f, mm);
 	KUNIT_ASSERT_EQ(f->test, 0,
 			vm_munmap(addr + (first << PAGE_SHIFT), nr << PAGE_SHIFT));
@@ -657,14 +661,16 @@ static struct found *find_folio(struct fxa *f, struct folio *folio)
 	if (slot)
 		return &priv->found[xa_to_value(slot)];
 	KUNIT_ASSERT_LT(f->test, priv->nr_found, MAX_FOUND);
-	KUNIT_ASSERT_LE(f->test, folio_nr_pages(folio), ARRAY_SIZE(new->maps));
+	KUNIT_ASSERT_LE(f->test, priv->nr_pages + folio_nr_pages(folio), MAX_PAGES);
 	new = &priv->found[priv->nr_found];
 	new->folio = folio;
 	new->pmds = 0;
 	new->ptes = 0;
 	new->mms = 0;
 	new->last_mm = -1;
-	memset(new->maps, 0, folio_nr_pages(folio) * sizeof(new->maps[0]));
+	new->maps = priv->pages + priv->nr_pages;
+	memset(new->maps, 0, folio_nr_pages(folio));
+	priv->nr_pages += folio_nr_pages(folio);
 	xa_store(&priv->index, folio_pfn(folio), xa_mk_value(priv->nr_found++), GFP_KERNEL);
 	return new;
 }
@@ -804,6 +810,7 @@ void fxa_expect(struct fxa *f, const char *when, unsigned long arg)
 	lru_add_drain();
 	xa_destroy(&priv->index);
 	priv->nr_found = 0;
+	priv->nr_pages = 0;
 	if (f->held)
 		find_folio(f, f->held);
 	for (i = 0; i < FXA_MAX_MMS; i++)
