@@ -320,7 +320,8 @@ unsigned long fxa_mremap(struct fxa *f, unsigned int mm, unsigned long addr,
 void fxa_split_pmd(struct fxa *f, unsigned int mm, unsigned long addr);
 int fxa_referenced(struct fxa *f, struct folio *folio);
 int fxa_migrate(struct fxa *f, struct folio *folio);
-int fxa_unmap(struct fxa *f, struct folio *folio, bool migrate);
+void fxa_freeze(struct folio *folio);
+int fxa_unmap(struct fxa *f, struct folio *folio, bool dirty);
 unsigned long fxa_reclaim(struct fxa *f, struct folio *folio);
 int fxa_split_folio(struct fxa *f, struct folio *folio);
 void fxa_drain(void);

@@ -991,20 +991,37 @@ int fxa_migrate(struct fxa *f, struct folio *folio)
 EXPORT_SYMBOL_NS_GPL(fxa_migrate, COMPAT_NS(FOLIO_KUNIT));
 
 /**
- * fxa_unmap() - try_to_unmap() or try_to_migrate()
+ * fxa_freeze() - try_to_migrate(): put migration entries where a folio is mapped
+ * @folio: the folio, locked, with a reference of the caller; PMDs stay PMDs
+ */
+void fxa_freeze(struct folio *folio)
+{
+	try_to_migrate(folio, 0);
+}
+EXPORT_SYMBOL_NS_GPL(fxa_freeze, COMPAT_NS(FOLIO_KUNIT));
+
+/**
+ * fxa_unmap() - try_to_unmap(), as reclaim calls it
  * @f: the memory under test
- * @folio: the folio, locked, with a reference of the caller
- * @migrate: put migration entries where it was mapped; PMDs stay PMDs
+ * @folio: the folio, on an LRU list; freed when nothing else refers to it
+ * @dirty: mark it dirty before
  *
  * Return: how often it is mapped then.
  */
-int fxa_unmap(struct fxa *f, struct folio *folio, bool migrate)
+int fxa_unmap(struct fxa *f, struct folio *folio, bool dirty)
 {
-	if (migrate)
-		try_to_migrate(folio, 0);
-	else
-		try_to_unmap(folio, TTU_SPLIT_HUGE_PMD);
-	return folio_mapcount(folio);
+	int ret;
+
+	lru_add_drain_all();
+	KUNIT_ASSERT_TRUE(f->test, folio_isolate_lru(folio));
+	folio_lock(folio);
+	if (dirty)
+		folio_set_dirty(folio);
+	try_to_unmap(folio, TTU_SPLIT_HUGE_PMD);
+	ret = folio_mapcount(folio);
+	folio_unlock(folio);
+	folio_putback_lru(folio);
+	return ret;
 }
 EXPORT_SYMBOL_NS_GPL(fxa_unmap, COMPAT_NS(FOLIO_KUNIT));
 
@@ -1088,7 +1105,8 @@ STUB(ULONG, fxa_mremap, struct fxa *f, unsigned int mm, ULONG addr, ULONG nr, UL
 STUB(void, fxa_split_pmd, struct fxa *f, unsigned int mm, ULONG addr);
 STUB(int, fxa_referenced, struct fxa *f, struct folio *folio);
 STUB(int, fxa_migrate, struct fxa *f, struct folio *folio);
-STUB(int, fxa_unmap, struct fxa *f, struct folio *folio, bool migrate);
+STUB(void, fxa_freeze, struct folio *folio);
+STUB(int, fxa_unmap, struct fxa *f, struct folio *folio, bool dirty);
 STUB(ULONG, fxa_reclaim, struct fxa *f, struct folio *folio);
 STUB(int, fxa_split_folio, struct fxa *f, struct folio *folio);
 STUB(void, fxa_drain, void);
