@@ -488,6 +488,77 @@ static void pin_shared_page_unshares(struct kunit *test)
 	fxa_end(f);
 }
 
+/* Of one folio some pages are exclusive, some not: each is treated for itself. */
+
+static void mprotect_mixed_pages(struct kunit *test)
+{
+	struct fxa *f = fxa_start_param(test);
+	unsigned long i;
+
+	fxa_populate(f, 0, ADDR, 1, 1);
+	fxa_mix(f, ADDR);
+	KUNIT_ASSERT_EQ(test, 0, fxa_mprotect(f, 0, ADDR, 0, f->nr, PROT_READ));
+	for (i = 0; i < f->nr; i++)
+		fxa_expect_state(f, 0, ADDR, i, 1, ALL & ~FXA_PMD, SHARED |
+				 (fxa_mixed(f, i) ? FXA_EXCLUSIVE : 0), "protected", i);
+	KUNIT_ASSERT_EQ(test, 0, fxa_mprotect(f, 0, ADDR, 0, f->nr, PROT_READ | PROT_WRITE));
+	fxa_expect(f, "back", 0);
+	for (i = 0; i < f->nr; i++)
+		fxa_expect_state(f, 0, ADDR, i, 1, ALL & ~(FXA_PMD | FXA_WRITE), SHARED |
+				 (fxa_mixed(f, i) ? FXA_EXCLUSIVE : 0), "back", i);
+	fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "back", 0);
+	fxa_write(f, 0, ADDR, 0, f->nr, 2);
+	fxa_expect_data(f, 0, ADDR, 0, f->nr, 2, "wrote", 0);
+	fxa_expect(f, "wrote", 0);
+	fxa_end(f);
+}
+
+static void fork_mixed_pages(struct kunit *test)
+{
+	struct fxa *f = fxa_start_param(test);
+	unsigned int child, pinned;
+	unsigned long page, i;
+	struct page *pin;
+
+	for (pinned = 0; pinned < 2; pinned++) {
+		fxa_populate(f, 0, ADDR, 1, 1);
+		fxa_mix(f, ADDR);
+		page = f->nr > 2 ? f->nr - 1 - (f->nr - 2) % 3 : 0;
+		KUNIT_ASSERT_TRUE(test, fxa_mixed(f, page));
+		if (pinned) {
+			fxa_use(f, 0);
+			KUNIT_ASSERT_EQ(test, 1, pin_user_pages_fast(ADDR + (page << PAGE_SHIFT), 1,
+								     FOLL_WRITE | FOLL_LONGTERM,
+								     &pin));
+			KUNIT_ASSERT_PTR_EQ(test, pin, folio_page(f->folio, page));
+			f->held = f->folio;
+			f->held_refs = pin_refs(f->folio);
+		}
+		child = fxa_fork(f, 0);
+		fxa_expect(f, "forked, pinned", pinned);
+		for (i = 0; i < f->nr; i++) {
+			bool own = pinned && fxa_mixed(f, i);
+
+			fxa_expect_state(f, 0, ADDR, i, 1, ALL & ~FXA_PMD,
+					 own ? OWNED | FXA_SAME : SHARED, "parent, page", i);
+			fxa_expect_state(f, child, ADDR, i, 1, FXA_PAGE | FXA_SAME | FXA_EXCLUSIVE,
+					 own ? FXA_PAGE | FXA_EXCLUSIVE : SHARED, "child, page", i);
+		}
+		fxa_write(f, 0, ADDR, 0, f->nr, 2);
+		fxa_expect_data(f, child, ADDR, 0, f->nr, 1, "child, pinned", pinned);
+		fxa_expect(f, "wrote, pinned", pinned);
+		if (pinned) {
+			fxa_expect_state(f, 0, ADDR, page, 1, ALL, OWNED | FXA_SAME, "pinned", page);
+			unpin_user_page(pin);
+			f->held = NULL;
+		}
+		fxa_end_mm(f, child);
+		fxa_munmap(f, 0, ADDR, 0, f->nr);
+		fxa_expect(f, "unmapped, pinned", pinned);
+	}
+	fxa_end(f);
+}
+
 /* A lock in memory is not inherited, and outlives the child. */
 static void fork_locked(struct kunit *test)
 {
@@ -705,6 +776,8 @@ static struct kunit_case anon_fork_cases[] = {
 	KUNIT_CASE_PARAM(madvise_shared, param_gen_params),
 	KUNIT_CASE_PARAM(fork_copies_pinned, param_gen_params),
 	KUNIT_CASE_PARAM(pin_shared_page_unshares, param_gen_params),
+	KUNIT_CASE_PARAM(mprotect_mixed_pages, param_gen_params),
+	KUNIT_CASE_PARAM(fork_mixed_pages, param_gen_params),
 	KUNIT_CASE_PARAM(fork_locked, param_gen_params),
 	KUNIT_CASE_PARAM(fork_zero_page, param_gen_params),
 	KUNIT_CASE_PARAM(folio_referenced_by_mms, param_gen_params),

@@ -229,6 +229,49 @@ static void mremap_overlapping(struct kunit *test)
 	fxa_end(f);
 }
 
+/*
+ * A folio over two page tables, of which the first is gone for another folio
+ * that is mapped by a PMD; the rmap must look behind it:
+ *
+ *	PMD 1 ....[0 0 0 0]  PMD 2 [x x x x x x x x]  PMD 3 [1 1 1 1]....
+ */
+static void rmap_behind_other_pmd(struct kunit *test)
+{
+	struct fxa *f = fxa_start(test, FXA_PMD_ORDER, false);
+	unsigned long half = f->nr / 2, at = TO + PMD_SIZE, from = TO + (half << PAGE_SHIFT);
+	struct folio *folio, *other;
+	unsigned int i;
+
+	fxa_populate(f, 0, ADDR, 2, 1);
+	KUNIT_ASSERT_EQ(test, from, fxa_mremap(f, 0, ADDR, 2 * f->nr, from));
+	fxa_read(f, 0, from, f->nr, 1);
+	folio = page_folio(f->entries[0].page);
+	fxa_read(f, 0, from, 0, 1);
+	other = page_folio(f->entries[0].page);
+	KUNIT_ASSERT_PTR_NE(test, folio, other);
+	KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, 0, at, 0, f->nr, MADV_DONTNEED));
+	fxa_write(f, 0, at, 0, 1, 2);
+	KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, 0, at, 0, f->nr, MADV_COLLAPSE));
+	f->folio = NULL;
+	fxa_expect_state(f, 0, at, 0, f->nr, FXA_PAGE | FXA_PMD, FXA_PAGE | FXA_PMD, "collapsed", 0);
+	fxa_expect(f, "collapsed", 0);
+	for (i = 0; i < 2; i++) {
+		struct folio *old = i ? other : folio;
+		unsigned long first = i ? 0 : f->nr + half;
+
+		KUNIT_EXPECT_EQ_MSG(test, half, folio_mapcount(old), "folio %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, 1, fxa_referenced(f, old), "folio %u", i);
+		fxa_expect_state(f, 0, from, first, half, FXA_PAGE | FXA_YOUNG, FXA_PAGE,
+				 "aged folio", i);
+		fxa_expect_state(f, 0, at, 0, f->nr, FXA_PAGE | FXA_YOUNG, FXA_PAGE | FXA_YOUNG,
+				 "beside folio", i);
+		KUNIT_EXPECT_EQ_MSG(test, 0, fxa_split_folio(f, old), "folio %u", i);
+		fxa_expect(f, "split folio", i);
+		fxa_expect_data(f, 0, from, first, half, 1, "split folio", i);
+	}
+	fxa_end(f);
+}
+
 /* Migration. */
 
 /* Gives the entries of one folio different bits, as far as its mapping allows. */
@@ -261,10 +304,13 @@ static void vary_bits(struct fxa *f, unsigned int way)
 		for (i = 0; i < f->nr; i += 3)
 			fxa_expect_data(f, 0, ADDR, i, 1, 1, "read again", i);
 		break;
+	case 6:		/* some exclusive and writable, some not */
+		fxa_mix(f, ADDR);
+		break;
 	}
 }
 
-#define NR_BITS	6
+#define NR_BITS	7
 
 static void expect_same_entries(struct fxa *f, unsigned int mm, const struct fxa_entry *before,
 				const char *when, unsigned long arg)
@@ -504,7 +550,34 @@ static void unmap_lazyfree(struct kunit *test)
 {
 	static const char * const names[] = { "clean", "dirty", "referenced" };
 	struct fxa *f = fxa_start_param(test);
+	struct fxa_entry *before = kunit_kcalloc(test, f->nr, sizeof(*before), GFP_KERNEL);
 	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, before);
+	/* What is not dropped after all is as writable as it was, page by page. */
+	for (i = 1; i < ARRAY_SIZE(names); i++) {
+		fxa_populate(f, 0, ADDR, 1, 1);
+		fxa_mix(f, ADDR);
+		KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, 0, ADDR, 0, f->nr, MADV_FREE));
+		fxa_drain();
+		fxa_read(f, 0, ADDR, 0, f->nr);
+		memcpy(before, f->entries, f->nr * sizeof(*before));
+		if (i == 2) {
+			folio_get(f->folio);
+			f->held = f->folio;
+			f->held_refs = 1;
+		}
+		KUNIT_EXPECT_GT_MSG(test, fxa_unmap(f, f->folio, i == 1), 0, "%s", names[i]);
+		for (unsigned long k = 0; k < f->nr; k++)
+			before[k].state &= ~FXA_PMD;
+		expect_same_entries(f, 0, before, names[i], i);
+		fxa_expect(f, names[i], i);
+		fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, names[i], i);
+		if (f->held)
+			folio_put(f->held);
+		f->held = NULL;
+		fxa_munmap(f, 0, ADDR, 0, f->nr);
+	}
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		fxa_populate(f, 0, ADDR, 1, 1);
@@ -698,6 +771,7 @@ static struct kunit_case anon_move_cases[] = {
 	KUNIT_CASE_PARAM(mremap_across_folios, param_gen_params),
 	KUNIT_CASE_PARAM(mremap_shared_folio, param_gen_params),
 	KUNIT_CASE_PARAM(mremap_overlapping, param_gen_params),
+	KUNIT_CASE(rmap_behind_other_pmd),
 	KUNIT_CASE_PARAM(migrate_keeps_bits, param_gen_params),
 	KUNIT_CASE_PARAM(migrate_shared_folio, param_gen_params),
 	KUNIT_CASE_PARAM(migrate_partially_mapped, param_gen_params),

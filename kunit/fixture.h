@@ -296,6 +296,14 @@ void fxa_mmap(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long 
 	      unsigned long flags);
 void fxa_populate(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long folios,
 		  u8 tag);
+void fxa_mix(struct fxa *f, unsigned long addr);
+
+/* Does fxa_mix() leave this page exclusive? */
+static inline bool fxa_mixed(const struct fxa *f, unsigned long page)
+{
+	return f->pmd || page % 3 == 1 % f->nr;
+}
+
 void fxa_munmap(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
 		unsigned long nr);
 void fxa_write(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,

@@ -387,6 +387,31 @@ void fxa_populate(struct fxa *f, unsigned int mm, unsigned long addr, unsigned l
 EXPORT_SYMBOL_NS_GPL(fxa_populate, COMPAT_NS(FOLIO_KUNIT));
 
 /**
+ * fxa_mix() - leave exclusive only every third page of a folio, from page 1
+ * @f: the memory under test, its folio at @addr in mm 0
+ * @addr: of the area; as fxa_populate() left it, all written with 1
+ *
+ * A fork has shared all pages, and the writes after the child's exit took some
+ * back. A PMD is taken back whole.
+ */
+void fxa_mix(struct fxa *f, unsigned long addr)
+{
+	unsigned int child = fxa_fork(f, 0);
+	unsigned long i;
+
+	fxa_end_mm(f, child);
+	lru_add_drain_all();
+	for (i = 1 % f->nr; i < f->nr; i += 3)
+		fxa_write(f, 0, addr, i, 1, 1);
+	for (i = 0; i < f->nr; i++)
+		fxa_expect_state(f, 0, addr, i, 1, FXA_WRITE | FXA_EXCLUSIVE | FXA_SAME,
+				 fxa_mixed(f, i) ? FXA_WRITE | FXA_EXCLUSIVE | FXA_SAME : FXA_SAME,
+				 "mixed", i);
+	fxa_expect(f, "mixed", 0);
+}
+EXPORT_SYMBOL_NS_GPL(fxa_mix, COMPAT_NS(FOLIO_KUNIT));
+
+/**
  * fxa_munmap() - unmap pages of an area
  * @f: the memory under test
  * @mm: number of the address space
@@ -1091,6 +1116,7 @@ STUB(void, fxa_use, struct fxa *f, unsigned int mm);
 STUB(void, fxa_set_orders, struct fxa *f, ULONG orders);
 STUB(void, fxa_mmap, struct fxa *f, unsigned int mm, ULONG addr, ULONG nr, ULONG flags);
 STUB(void, fxa_populate, struct fxa *f, unsigned int mm, ULONG addr, ULONG folios, u8 tag);
+STUB(void, fxa_mix, struct fxa *f, ULONG addr);
 STUB(void, fxa_munmap, struct fxa *f, RANGE);
 STUB(void, fxa_write, struct fxa *f, RANGE, u8 tag);
 STUB(void, fxa_read, struct fxa *f, RANGE);
