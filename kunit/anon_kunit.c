@@ -31,13 +31,13 @@ static unsigned int whole(struct fxa *f)
 /* Faults. */
 
 /* Leaves ones in the memory that the next allocation of this order gets. */
-static void soil_memory(struct fxa *f)
+static void soil_memory(struct fxa *f, unsigned int order)
 {
-	struct folio *folio = folio_alloc(GFP_HIGHUSER_MOVABLE, f->order);
+	struct folio *folio = folio_alloc(GFP_HIGHUSER_MOVABLE, order);
 	unsigned long i;
 
 	KUNIT_ASSERT_NOT_NULL(f->test, folio);
-	for (i = 0; i < f->nr; i++) {
+	for (i = 0; i < 1UL << order; i++) {
 		void *page = kmap_local_folio(folio, i << PAGE_SHIFT);
 
 		memset(page, 0xff, PAGE_SIZE);
@@ -83,7 +83,7 @@ static void fault_allocates_order(struct kunit *test)
 		unsigned long page = touched[i];
 		long alloc = fault_stat(f, false), fallback = fault_stat(f, true);
 
-		soil_memory(f);
+		soil_memory(f, f->order);
 		fxa_mmap(f, 0, ADDR, f->nr, 0);
 		fxa_set_orders(f, BIT(f->order));
 		fxa_write(f, 0, ADDR, page, 1, 1);
@@ -611,6 +611,7 @@ static void madvise_collapse_range(struct kunit *test)
 		fxa_expect(f, "pinned", hole);
 		fxa_expect_data(f, 0, ADDR, 5 + f->nr, pages - 5 - f->nr, 1, "pinned", hole);
 
+		soil_memory(f, FXA_PMD_ORDER);
 		KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, 0, ADDR, 0, pages, MADV_COLLAPSE));
 		f->folio = NULL;
 		fxa_expect_state(f, 0, ADDR, 0, pages, FXA_KINDS | FXA_PMD | FXA_EXCLUSIVE,
