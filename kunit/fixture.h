@@ -337,5 +337,49 @@ void fxa_drain(void);
 unsigned int fxa_parts(unsigned long nr, struct fxa_part *parts);
 
 pmd_t *fxt_find_pmd(struct mm_struct *mm, unsigned long addr);
+/* fixture_swap.c: swap space in memory. */
+
+/* The disk announces synchronous I/O: folios are swapped in whole, not by readahead. */
+#define FXT_SWAP_SYNC		BIT(0)
+
+/**
+ * struct fxt_swap - swap space that belongs to a case
+ * @test: the case
+ * @file: the disk, open; do_swapoff() closes it
+ * @mem: what the disk holds: the header, then the slots
+ * @nr_pages: number of slots, which are counted from 1
+ * @on: it is in use
+ * @fail_read: the disk answers reads with an error while set
+ * @fail_write: so for writes
+ * @read: pages that were read from slots
+ * @written: pages that were written to slots
+ * @freed: slots that were freed
+ *
+ * Pages that are all zero are neither written nor read: swap remembers them.
+ */
+struct fxt_swap {
+	struct kunit *test;
+	struct file *file;
+	void *mem;
+	unsigned long nr_pages;
+	bool on;
+	bool fail_read;
+	bool fail_write;
+	atomic_long_t read;
+	atomic_long_t written;
+	atomic_long_t freed;
+};
+
+struct fxt_swap *fxt_swap_on(struct kunit *test, unsigned long nr_pages, unsigned int flags);
+int fxt_swap_off(struct fxt_swap *swap);
+long fxt_swap_used(struct fxt_swap *swap);
+void *fxt_swap_slot(struct fxt_swap *swap, unsigned long slot);
+
+/* fixture_tmpfs.c: files of tmpfs. */
+
+struct vfsmount *fxt_mount_tmpfs(struct kunit *test, const char *const *options);
+struct folio_fixture *fxt_open_tmpfs(struct kunit *test, struct vfsmount *mnt);
+struct folio *fxt_add_shmem(struct folio_fixture *fx, pgoff_t index, unsigned int order);
+void fxt_read_stamped(struct folio_fixture *fx, loff_t from, loff_t to, bool zeroed);
 
 #endif /* FOLIO_KUNIT_FIXTURE_H */

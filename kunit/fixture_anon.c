@@ -808,7 +808,7 @@ static unsigned long expect_folio(struct fxa *f, struct found *found, const char
 		fail(f, "shared", 0, folio_maybe_mapped_shared(folio), folio, when, arg);
 	if (IS_ENABLED(CONFIG_NO_PAGE_MAPCOUNT) && folio_test_large(folio))
 		return maps ? nr : 0;
-	if (anon && mapped && mapped < nr && !f->had_swap)
+	if (anon && mapped && mapped < nr && !folio_test_swapcache(folio) && !f->had_swap)
 		fail(f, "partially mapped", 1, folio_test_partially_mapped(folio), folio,
 		     when, arg);
 	return mapped;

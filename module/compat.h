@@ -61,4 +61,15 @@
  */
 #define COMPAT_SPLITS_TO_MIN_ORDER	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
 
+/*
+ * 6.18: vfs_parse_fs_string() loses its length and is inline on top of the
+ * exported vfs_parse_fs_qstr().
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define compat_parse_fs_string(fc, key, value)	\
+	vfs_parse_fs_string(fc, key, value, strlen(value))
+#else
+#define compat_parse_fs_string(fc, key, value)	vfs_parse_fs_string(fc, key, value)
+#endif
+
 #endif /* FOLIOLAB_COMPAT_H */
