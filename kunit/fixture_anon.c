@@ -545,11 +545,11 @@ static struct fxa_entry read_pmd(pmd_t pmd, unsigned long addr)
 	}
 #endif
 	e.state = FXA_PMD;
-	/* What an anonymous area maps that is not anonymous is the huge zero folio. */
-	if (folio_test_anon(page_folio(pmd_page(pmd)))) {
+	/* The huge zero folio belongs to no mapping. */
+	if (page_folio(pmd_page(pmd))->mapping) {
 		e.page = pmd_page(pmd) + i;
 		e.state |= FXA_PAGE;
-		if (PageAnonExclusive(pmd_page(pmd)))
+		if (PageAnon(pmd_page(pmd)) && PageAnonExclusive(pmd_page(pmd)))
 			e.state |= FXA_EXCLUSIVE;
 	} else {
 		e.state |= FXA_ZERO;
