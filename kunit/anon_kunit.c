@@ -628,12 +628,6 @@ static void madvise_collapse_range(struct kunit *test)
 
 /* Locks in memory. */
 
-static long locked_pages(struct fxa *f)
-{
-	fxa_drain();
-	return global_zone_page_state(NR_MLOCK);
-}
-
 static void expect_locked(struct fxa *f, long before, const char *when)
 {
 	long want = folio_test_mlocked(f->folio) ? f->nr : 0;
@@ -652,7 +646,7 @@ static void mlock_and_unmap_part(struct kunit *test)
 	struct zone *zone;
 	long before;
 
-	locked_pages(f);
+	fxa_drain();
 	fxa_populate(f, 0, ADDR, 1, 1);
 	zone = folio_zone(f->folio);
 	before = zone_page_state_snapshot(zone, NR_MLOCK);

@@ -704,7 +704,8 @@ static void migrate_file_folio(struct kunit *test)
 		unsigned int state = (i & 1 ? FXT_DIRTY : 0) | (i & 2 ? FXT_PRIVATE : 0);
 		struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
 		struct folio *old = fxt_add_folio(fx, INDEX, order, state), *now;
-		unsigned long dirty, pages, part = f->nr - f->nr / 2, k;
+		unsigned long part = f->nr - f->nr / 2, k;
+		long dirty, pages;
 		bool held = i & 4;
 
 		KUNIT_ASSERT_EQ(test, order, folio_order(old));
@@ -717,8 +718,8 @@ static void migrate_file_folio(struct kunit *test)
 		fxt_touch(test, TO + 5 * PAGE_SIZE, part, false);
 		fxa_expect(f, "before, way", i);
 		fxa_drain();
-		dirty = global_node_page_state(NR_FILE_DIRTY);
-		pages = global_node_page_state(NR_FILE_PAGES);
+		dirty = fxa_node_stat(NR_FILE_DIRTY);
+		pages = fxa_node_stat(NR_FILE_PAGES);
 		if (held) {
 			folio_get(old);
 			f->held = old;
@@ -741,8 +742,8 @@ static void migrate_file_folio(struct kunit *test)
 		fxa_expect_state(f, 1, TO + 5 * PAGE_SIZE - (f->nr / 2 << PAGE_SHIFT), f->nr / 2,
 				 part, SHARED | FXA_WRITE, SHARED, "migrated, way", i);
 		fxa_expect(f, "migrated, way", i);
-		KUNIT_EXPECT_EQ(test, dirty, global_node_page_state(NR_FILE_DIRTY));
-		KUNIT_EXPECT_EQ(test, pages, global_node_page_state(NR_FILE_PAGES));
+		KUNIT_EXPECT_EQ(test, dirty, fxa_node_stat(NR_FILE_DIRTY));
+		KUNIT_EXPECT_EQ(test, pages, fxa_node_stat(NR_FILE_PAGES));
 		for (k = 0; k < f->nr; k++)
 			if (xa_load(&fxt_mapping(fx)->i_pages, INDEX + k) != now)
 				KUNIT_FAIL(test, "index %lu, way %u", k, i);

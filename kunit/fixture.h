@@ -316,6 +316,7 @@ void fxa_expect_state(struct fxa *f, unsigned int mm, unsigned long addr, unsign
 		      unsigned long nr, unsigned int mask, unsigned int want,
 		      const char *when, unsigned long arg);
 void fxa_expect(struct fxa *f, const char *when, unsigned long arg);
+long fxa_node_stat(enum node_stat_item item);
 long fxa_mthp_stat(unsigned int order, unsigned int item);
 
 /* The kernel's functions that stock kernels do not export. */

@@ -99,6 +99,18 @@ static long stable_node(enum node_stat_item item)
 }
 
 /**
+ * fxa_node_stat() - a statistic of the node, with what no CPU has folded into it yet
+ * @item: NR_*
+ *
+ * Return: the number of pages.
+ */
+long fxa_node_stat(enum node_stat_item item)
+{
+	return stable_node(item);
+}
+EXPORT_SYMBOL_NS_GPL(fxa_node_stat, COMPAT_NS(FOLIO_KUNIT));
+
+/**
  * fxa_mthp_stat() - a statistic of the folios of one order
  * @order: the order
  * @item: MTHP_STAT_*
@@ -996,6 +1008,8 @@ int fxa_migrate(struct fxa *f, struct folio *folio)
 	LIST_HEAD(list);
 	int ret;
 
+	if (!IS_ENABLED(CONFIG_MIGRATION))
+		kunit_skip(f->test, "needs CONFIG_MIGRATION");
 	lru_add_drain_all();
 	if (!folio_isolate_lru(folio))
 		return -EBUSY;
@@ -1124,6 +1138,7 @@ STUB(void, fxa_expect_data, struct fxa *f, RANGE, int tag, const char *when, ULO
 STUB(void, fxa_expect_state, struct fxa *f, RANGE, unsigned int mask, unsigned int want,
      const char *when, ULONG arg);
 STUB(void, fxa_expect, struct fxa *f, const char *when, ULONG arg);
+STUB(long, fxa_node_stat, enum node_stat_item item);
 STUB(long, fxa_mthp_stat, unsigned int order, unsigned int item);
 STUB(int, fxa_mprotect, struct fxa *f, RANGE, ULONG prot);
 STUB(int, fxa_madvise, struct fxa *f, RANGE, int advice);
