@@ -548,7 +548,8 @@ static void fork_mixed_pages(struct kunit *test)
 		fxa_expect_data(f, child, ADDR, 0, f->nr, 1, "child, pinned", pinned);
 		fxa_expect(f, "wrote, pinned", pinned);
 		if (pinned) {
-			fxa_expect_state(f, 0, ADDR, page, 1, ALL, OWNED | FXA_SAME, "pinned", page);
+			fxa_expect_state(f, 0, ADDR, page, 1, ALL, OWNED | FXA_SAME,
+					 "pinned", page);
 			unpin_user_page(pin);
 			f->held = NULL;
 		}

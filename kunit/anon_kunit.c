@@ -215,7 +215,8 @@ static void fault_read_maps_zero_page(struct kunit *test)
 		}
 		fxa_write(f, 0, ADDR, other, 1, 1);
 		fxa_set_orders(f, 0);
-		fxa_expect_state(f, 0, ADDR, other, 1, ALL & ~FXA_SAME, OWNED | pmd, "wrote", other);
+		fxa_expect_state(f, 0, ADDR, other, 1, ALL & ~FXA_SAME, OWNED | pmd,
+				 "wrote", other);
 		fxa_expect_data(f, 0, ADDR, other, 1, 1, "wrote", other);
 		if (page != other) {
 			fxa_expect_state(f, 0, ADDR, page, 1, ALL & ~FXA_SAME,
@@ -333,8 +334,8 @@ static void unmap_across_folios(struct kunit *test)
 	unsigned long nr = f->nr, all = min(4 * nr, FXA_MAX_NR), i;
 	unsigned long base = ADDR + 2 * PMD_SIZE - min(2 * nr << PAGE_SHIFT, PMD_SIZE);
 	const struct fxa_part ranges[] = {
-		{ nr / 2, all - nr }, { 1, all - 2 }, { nr - 1, 2 }, { nr, nr }, { nr + 1, all - nr - 1 },
-		{ 0, all / 2 + 1 },
+		{ nr / 2, all - nr }, { 1, all - 2 }, { nr - 1, 2 }, { nr, nr },
+		{ nr + 1, all - nr - 1 }, { 0, all / 2 + 1 },
 	};
 
 	for (i = 0; i < ARRAY_SIZE(ranges); i++) {

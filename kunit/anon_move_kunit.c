@@ -253,7 +253,8 @@ static void rmap_behind_other_pmd(struct kunit *test)
 	fxa_write(f, 0, at, 0, 1, 2);
 	KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, 0, at, 0, f->nr, MADV_COLLAPSE));
 	f->folio = NULL;
-	fxa_expect_state(f, 0, at, 0, f->nr, FXA_PAGE | FXA_PMD, FXA_PAGE | FXA_PMD, "collapsed", 0);
+	fxa_expect_state(f, 0, at, 0, f->nr, FXA_PAGE | FXA_PMD, FXA_PAGE | FXA_PMD,
+			 "collapsed", 0);
 	fxa_expect(f, "collapsed", 0);
 	for (i = 0; i < 2; i++) {
 		struct folio *old = i ? other : folio;

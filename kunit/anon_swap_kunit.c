@@ -97,7 +97,8 @@ static void swap_out_and_in(struct kunit *test)
 			fxa_expect_state(f, 0, ADDR, page, 1, ALL, OWNED, "swapped in", page);
 			fxa_read(f, 0, ADDR, page, 1);
 			/* What is in one piece comes back in one piece, where that is quick. */
-			if (sync && f->order < FXA_PMD_ORDER && whole_folio(f) && f->entries[0].page) {
+			if (sync && f->order < FXA_PMD_ORDER && whole_folio(f) &&
+			    f->entries[0].page) {
 				KUNIT_EXPECT_EQ(test, f->order,
 						folio_order(page_folio(f->entries[0].page)));
 				KUNIT_EXPECT_EQ(test, page,

@@ -261,7 +261,8 @@ static void fork_private_mapping(struct kunit *test)
 		fxa_write(f, 0, v.base, page, 1, 1);
 		expect_refs(r, "wrote page", page);
 		child = fxa_fork(f, 0);
-		fxa_expect_state(f, child, v.base, 0, page, ALL | FXA_WRITE, SHARED, "before", page);
+		fxa_expect_state(f, child, v.base, 0, page, ALL | FXA_WRITE, SHARED,
+				 "before", page);
 		fxa_expect_state(f, child, v.base, after, f->nr - after, ALL | FXA_WRITE, SHARED,
 				 "after", page);
 		fxa_expect_state(f, child, v.base, page, 1, ALL | FXA_WRITE | FXA_EXCLUSIVE,
@@ -269,7 +270,8 @@ static void fork_private_mapping(struct kunit *test)
 		expect_refs(r, "forked", page);
 		if (f->nr > 1)
 			KUNIT_EXPECT_TRUE_MSG(test, !COMPAT_HAS_MAYBE_MAPPED_SHARED ||
-					      folio_maybe_mapped_shared(r->folio), "page %lu", page);
+					      folio_maybe_mapped_shared(r->folio),
+					      "page %lu", page);
 		fxa_write(f, child, v.base, page, 1, 2);
 		fxa_expect_data(f, 0, v.base, page, 1, 1, "the child wrote", page);
 		expect_refs(r, "the child wrote", page);
@@ -299,7 +301,7 @@ static void mremap_file_mapping(struct kunit *test)
 		unsigned long to, base;
 
 		t = i & 1;
-		to = t ? FXA_AREA(2) + 2 * PMD_SIZE - PAGE_SIZE : FXA_AREA(2) + (first << PAGE_SHIFT);
+		to = FXA_AREA(2) + (t ? 2 * PMD_SIZE - PAGE_SIZE : first << PAGE_SHIFT);
 		base = to - (first << PAGE_SHIFT);
 		map_view(r, &v, PROT_READ | PROT_WRITE, MAP_SHARED, true);
 		expect_view(r, &v, SHARED | FXA_WRITE | FXA_DIRTY, SHARED | FXA_WRITE | FXA_DIRTY,
