@@ -196,6 +196,153 @@ void fxt_end_mm(struct kunit *test, struct mm_struct *mm);
 struct backing_dev_info *fxt_setup_bdi(struct folio_fixture *fx);
 long fxt_node_stat(enum node_stat_item item);
 long fxt_zone_stat(enum zone_stat_item item);
+/*
+ * fixture_anon.c: anonymous folios of a chosen order, in several mms that may be
+ * forks of each other. All addresses are those of an area's first page; its
+ * pages are numbered from there.
+ */
+
+/* Where areas lie; each has its own page table up to four PMDs later. */
+#define FXA_AREA(n)	(PMD_SIZE * (64 + 4 * (n)))
+#define FXA_AREAS	6
+#define FXA_MAX_MMS	4
+#define FXA_MAX_NR	1024UL	/* pages of an area that can be read at once */
+
+/* What a page-table entry says, as a set. */
+#define FXA_PAGE	BIT(0)	/* a page is mapped */
+#define FXA_ZERO	BIT(1)	/* the zero page or the huge zero folio is */
+#define FXA_SWAP	BIT(2)	/* a swap entry */
+#define FXA_MIGRATION	BIT(3)	/* a migration entry */
+#define FXA_PMD		BIT(4)	/* by a PMD, together with the neighbours */
+#define FXA_WRITE	BIT(5)
+#define FXA_DIRTY	BIT(6)
+#define FXA_YOUNG	BIT(7)
+#define FXA_EXCLUSIVE	BIT(8)	/* PageAnonExclusive, or what stands for it in the entry */
+#define FXA_SAME	BIT(9)	/* the page of the folio under test that belongs here */
+#define FXA_OTHER	BIT(10)	/* none of these, but not empty */
+
+#define FXA_KINDS	(FXA_PAGE | FXA_ZERO | FXA_SWAP | FXA_MIGRATION | FXA_OTHER)
+
+/**
+ * struct fxa_entry - what the page tables say of one page of an area
+ * @state: FXA_*; 0 when nothing is there
+ * @page: the page of FXA_PAGE and FXA_MIGRATION
+ * @swap: the value of FXA_SWAP
+ */
+struct fxa_entry {
+	unsigned int state;
+	struct page *page;
+	unsigned long swap;
+};
+
+/* The parameter of cases that run for each order and way to map it. */
+struct fxa_param {
+	char desc[12];
+	unsigned int order;
+	bool pmd;
+};
+
+#define FXA_PMD_ORDER	9
+
+static const struct fxa_param fxa_params[] __maybe_unused = {
+	{ "order=0", 0 }, { "order=2", 2 }, { "order=3", 3 }, { "order=4", 4 },
+	{ "order=5", 5 }, { "order=6", 6 }, { "order=7", 7 }, { "order=8", 8 },
+	{ "order=9", FXA_PMD_ORDER }, { "pmd", FXA_PMD_ORDER, true },
+};
+
+/* A range of pages of a folio. */
+struct fxa_part {
+	unsigned long first, nr;
+};
+
+#define FXA_MAX_PARTS	8
+
+/**
+ * struct fxa - anonymous memory under test
+ * @test: the case
+ * @order: order of the folios that fxa_populate() makes
+ * @nr: their number of pages
+ * @pmd: they stay mapped by a PMD
+ * @mm: the address spaces in use, NULL where none
+ * @folio: the folio that FXA_SAME means: the first of the last fxa_populate()
+ * @held: a folio to which the case holds @held_refs references, or NULL
+ * @held_refs: how many
+ * @entries: what fxa_read() read last
+ * @had_three: some folio was mapped by three mms: who is alone is not known exactly
+ * @had_swap: folios may be in the swap cache though nothing maps them
+ * @reported: what would follow is not reported
+ * @priv: private to fixture_anon.c
+ */
+struct fxa {
+	struct kunit *test;
+	unsigned int order;
+	unsigned long nr;
+	bool pmd;
+	struct mm_struct *mm[FXA_MAX_MMS];
+	struct folio *folio;
+	struct folio *held;
+	int held_refs;
+	struct fxa_entry entries[FXA_MAX_NR];
+	bool had_three;
+	bool had_swap;
+	bool reported;
+	struct fxa_priv *priv;
+};
+
+struct fxa *fxa_start(struct kunit *test, unsigned int order, bool pmd);
+struct fxa *fxa_start_param(struct kunit *test);
+unsigned int fxa_new_mm(struct fxa *f);
+unsigned int fxa_fork(struct fxa *f, unsigned int mm);
+void fxa_end_mm(struct fxa *f, unsigned int mm);
+void fxa_end(struct fxa *f);
+void fxa_use(struct fxa *f, unsigned int mm);
+void fxa_set_orders(struct fxa *f, unsigned long orders);
+void fxa_mmap(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long nr,
+	      unsigned long flags);
+void fxa_populate(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long folios,
+		  u8 tag);
+void fxa_mix(struct fxa *f, unsigned long addr);
+
+/* Does fxa_mix() leave this page exclusive? */
+static inline bool fxa_mixed(const struct fxa *f, unsigned long page)
+{
+	return f->pmd || page % 3 == 1 % f->nr;
+}
+
+void fxa_munmap(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
+		unsigned long nr);
+void fxa_write(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
+	       unsigned long nr, u8 tag);
+void fxa_read(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
+	      unsigned long nr);
+void fxa_expect_data(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
+		     unsigned long nr, int tag, const char *when, unsigned long arg);
+void fxa_expect_state(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
+		      unsigned long nr, unsigned int mask, unsigned int want,
+		      const char *when, unsigned long arg);
+void fxa_expect(struct fxa *f, const char *when, unsigned long arg);
+long fxa_node_stat(enum node_stat_item item);
+long fxa_mthp_stat(unsigned int order, unsigned int item);
+
+/* The kernel's functions that stock kernels do not export. */
+int fxa_mprotect(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
+		 unsigned long nr, unsigned long prot);
+int fxa_madvise(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
+		unsigned long nr, int advice);
+unsigned long fxa_mremap(struct fxa *f, unsigned int mm, unsigned long addr,
+			 unsigned long nr, unsigned long to);
+void fxa_split_pmd(struct fxa *f, unsigned int mm, unsigned long addr);
+int fxa_referenced(struct fxa *f, struct folio *folio);
+int fxa_migrate(struct fxa *f, struct folio *folio);
+void fxa_freeze(struct folio *folio);
+int fxa_unmap(struct fxa *f, struct folio *folio, bool dirty);
+unsigned long fxa_reclaim(struct fxa *f, struct folio *folio);
+int fxa_split_folio(struct fxa *f, struct folio *folio);
+void fxa_drain(void);
+
+unsigned int fxa_parts(unsigned long nr, struct fxa_part *parts);
+
+pmd_t *fxt_find_pmd(struct mm_struct *mm, unsigned long addr);
 /* fixture_swap.c: swap space in memory. */
 
 /* The disk announces synchronous I/O: folios are swapped in whole, not by readahead. */

@@ -115,7 +115,7 @@ void fxt_touch(struct kunit *test, unsigned long addr, unsigned long nr_pages,
 EXPORT_SYMBOL_NS_GPL(fxt_touch, COMPAT_NS(FOLIO_KUNIT));
 
 /* The PMD that covers an address, NULL where no table has been allocated. */
-static pmd_t *find_pmd(struct mm_struct *mm, unsigned long addr)
+pmd_t *fxt_find_pmd(struct mm_struct *mm, unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset(mm, addr);
 	p4d_t *p4d;
@@ -156,7 +156,7 @@ struct fxt_walk fxt_walk_mm(struct mm_struct *mm, unsigned long addr,
 
 	mmap_read_lock(mm);
 	while (addr < end) {
-		pmd_t *pmd = find_pmd(mm, addr);
+		pmd_t *pmd = fxt_find_pmd(mm, addr);
 		pte_t pte;
 
 		if (!pmd || pmd_leaf(*pmd)) {
@@ -193,7 +193,7 @@ void fxt_read_ptes(struct mm_struct *mm, unsigned long addr,
 
 	mmap_read_lock(mm);
 	for (i = 0; i < nr_pages; i++, addr += PAGE_SIZE) {
-		pmd_t *pmd = find_pmd(mm, addr);
+		pmd_t *pmd = fxt_find_pmd(mm, addr);
 		pte_t pte;
 
 		ptes[i] = (struct fxt_pte) {};
