@@ -191,4 +191,12 @@ void fxt_read_ptes(struct mm_struct *mm, unsigned long addr,
 		   unsigned long nr_pages, struct fxt_pte *ptes);
 void fxt_end_mm(struct kunit *test, struct mm_struct *mm);
 
+/* fixture_fail.c: allocations that fail where a case says. */
+
+struct fail_state;
+
+struct fail_state *fxt_fail_setup(struct kunit *test);
+void fxt_fail_begin(struct fail_state *fail, unsigned int nth, bool rest);
+unsigned int fxt_fail_end(struct fail_state *fail);
+
 #endif /* FOLIO_KUNIT_FIXTURE_H */

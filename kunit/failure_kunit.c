@@ -1,0 +1,1114 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mm_failure: memory that cannot be had.
+ *
+ * Each case repeats one call on the same state, and has the first, the second,
+ * ... allocation of the call fail: alone, then with all that follow it. The loop
+ * ends when the call needs no further allocation. Whatever failed, the call must
+ * say so or do without, lose nothing, leak nothing and leave nothing locked; and
+ * the same call must then succeed.
+ */
+#include <linux/hugetlb.h>
+#include <linux/migrate.h>
+#include <linux/mman.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/swap.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+#include <linux/vmstat.h>
+
+#include "truncate_model.h"
+
+#if __has_include(<kunit/mm.h>)
+#include <kunit/mm.h>
+#define HAS_EXPORTS
+#endif
+
+#define MAP_AT		ALIGN_DOWN(TASK_SIZE / 4, PMD_SIZE)
+#define MOVE_TO		(MAP_AT + 16 * PMD_SIZE)
+/* A shadow of a folio that was evicted at time zero: only ever overwritten. */
+#define SHADOW		xa_mk_value(0)
+/* More than any call here allocates. */
+#define MAX_NTH		400
+
+KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
+
+/**
+ * struct trials - one call, each of its allocations failed in turn
+ * @test: the case
+ * @fx: its file
+ * @fail: of fxt_fail_setup()
+ * @name: what is tried, for diagnostics
+ * @nth: the first allocation to fail
+ * @rest: all that follow it fail too
+ * @failed: how many failed in the last call
+ * @total: how many failed in all
+ */
+struct trials {
+	struct kunit *test;
+	struct folio_fixture *fx;
+	struct fail_state *fail;
+	const char *name;
+	unsigned int nth;
+	bool rest;
+	unsigned int failed;
+	unsigned int total;
+};
+
+static struct trials start_trials(struct folio_fixture *fx)
+{
+	return (struct trials) {
+		.test = fx->test,
+		.fx = fx,
+		.fail = fxt_fail_setup(fx->test),
+	};
+}
+
+static void first_trial(struct trials *t, const char *name)
+{
+	t->name = name;
+	t->nth = 0;
+	t->rest = false;
+	t->total = 0;
+}
+
+static bool next_trial(struct trials *t)
+{
+	struct kunit *test = t->test;
+
+	if (t->nth && failed_at(test, "%s, allocation %u%s failing, %u failed", t->name, t->nth,
+				t->rest ? " and all that follow" : "", t->failed))
+		return false;
+	if (t->nth && !t->failed) {
+		if (t->rest)
+			return false;
+		t->rest = true;
+		t->nth = 0;
+	}
+	t->nth++;
+	KUNIT_ASSERT_LT_MSG(test, t->nth, MAX_NTH, "%s", t->name);
+	return true;
+}
+
+static void begin(struct trials *t)
+{
+	fxt_fail_begin(t->fail, t->nth, t->rest);
+}
+
+static void end(struct trials *t)
+{
+	t->failed = fxt_fail_end(t->fail);
+	t->total += t->failed;
+}
+
+/* The case has a meaning only when something could fail. */
+static void end_trials(struct trials *t)
+{
+	KUNIT_EXPECT_GT_MSG(t->test, t->total, 0, "%s: nothing allocated", t->name);
+}
+
+/*
+ * A failed insertion may leave a node of the tree empty. Nothing finds it, and
+ * the next insertion uses it; but it is in the way of start_over().
+ */
+static void clear(struct folio_fixture *fx)
+{
+	struct address_space *mapping = fxt_mapping(fx);
+	unsigned long index = 0;
+
+	truncate_inode_pages(mapping, 0);
+	if (!xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT))
+		xa_destroy(&mapping->i_pages);
+	start_over(fx);
+}
+
+/* Every node of the tree counts right what its slots hold: reclaim relies on it. */
+static void expect_nodes(struct folio_fixture *fx)
+{
+	XA_STATE(xas, &fxt_mapping(fx)->i_pages, 0);
+	struct xa_node *last = NULL;
+	void *entry;
+
+	rcu_read_lock();
+	xas_for_each(&xas, entry, ULONG_MAX) {
+		struct xa_node *node = xas.xa_node;
+		unsigned int i, count = 0, values = 0;
+
+		if (!node || node == last)
+			continue;
+		last = node;
+		for (i = 0; i < XA_CHUNK_SIZE; i++) {
+			void *slot = rcu_dereference_raw(node->slots[i]);
+
+			count += !!slot;
+			if (xa_is_sibling(slot))
+				slot = rcu_dereference_raw(node->slots[xa_to_sibling(slot)]);
+			values += xa_is_value(slot);
+		}
+		if (count == node->count && values == node->nr_values)
+			continue;
+		KUNIT_FAIL(fx->test, "node at %lu: %u slots and %u values, counted %u and %u",
+			   xas.xa_index, count, values, node->count, node->nr_values);
+		break;
+	}
+	rcu_read_unlock();
+}
+
+static void expect_shadows(struct folio_fixture *fx, pgoff_t from, pgoff_t to)
+{
+	for (; from < to; from++) {
+		if (xa_load(&fxt_mapping(fx)->i_pages, from) == SHADOW)
+			continue;
+		KUNIT_FAIL(fx->test, "the shadow at %lu is lost", from);
+		return;
+	}
+}
+
+static void set_shadow(struct folio_fixture *fx, pgoff_t index, unsigned int order)
+{
+	XA_STATE_ORDER(xas, &fxt_mapping(fx)->i_pages, index, order);
+
+	do {
+		xas_lock_irq(&xas);
+		xas_store(&xas, SHADOW);
+		xas_unlock_irq(&xas);
+	} while (xas_nomem(&xas, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(fx->test, 0, xas_error(&xas));
+}
+
+static unsigned long free_pages_now(void)
+{
+	struct sysinfo info;
+
+	si_meminfo(&info);
+	return info.freeram;
+}
+
+static long rss(struct mm_struct *mm)
+{
+	long sum = 0;
+	int i;
+
+	for (i = 0; i < NR_MM_COUNTERS; i++)
+		sum += percpu_counter_sum(&mm->rss_stat[i]);
+	return sum;
+}
+
+/* Filling the page cache. */
+
+/* What lies where the folio goes: the order of the shadow entry, or none. */
+enum { NO_SHADOW = -1, NEIGHBOUR = -2, SMALL_SHADOWS = -3 };
+
+static void try_add(struct trials *t, unsigned int order, int what, pgoff_t index)
+{
+	struct address_space *mapping = fxt_mapping(t->fx);
+	const pgoff_t nr = 1UL << order;
+	struct kunit *test = t->test;
+	unsigned int other = what == NEIGHBOUR;
+	pgoff_t from = index, to = index;
+
+	if (what >= 0) {
+		from = round_down(index, 1UL << what);
+		to = from + (1UL << what);
+	} else if (what == SMALL_SHADOWS) {
+		to = index + nr;
+	}
+	while (next_trial(t)) {
+		const struct fxt_range alone[] = {
+			{ other ? index - 1 : index, other ? 0 : order }, { index, order },
+		};
+		struct folio *folio;
+		int err;
+
+		clear(t->fx);
+		if (what == NEIGHBOUR)
+			fxt_add_folio(t->fx, index - 1, 0, 0);
+		else if (what == SMALL_SHADOWS)
+			for (pgoff_t at = from; at < to; at += max(1UL, nr / 4))
+				set_shadow(t->fx, at, 0);
+		else if (what >= 0)
+			set_shadow(t->fx, from, what);
+		folio = fxt_new_folio(t->fx, index, order);
+		begin(t);
+		err = filemap_add_folio(mapping, folio, index, GFP_KERNEL | __GFP_WRITE);
+		end(t);
+		/* One that fails without waiting is tried again, and may wait then. */
+		KUNIT_EXPECT_EQ(test, t->rest && t->failed ? -ENOMEM : 0, err);
+		expect_nodes(t->fx);
+		if (err) {
+			KUNIT_EXPECT_EQ(test, 1, folio_ref_count(folio));
+			KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+			KUNIT_EXPECT_NULL(test, folio->mapping);
+			fxt_expect_layout(t->fx, alone, other);
+			if (what >= 0)
+				expect_shadows(t->fx, from, to);
+			err = filemap_add_folio(mapping, folio, index, GFP_KERNEL | __GFP_WRITE);
+			KUNIT_EXPECT_EQ_MSG(test, 0, err, "when tried again");
+		}
+		if (err) {
+			folio_put(folio);
+			continue;
+		}
+		KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
+		folio_mark_uptodate(folio);
+		folio_unlock(folio);
+		folio_put(folio);
+		fxt_expect_layout(t->fx, alone, 1 + other);
+		if (what >= 0) {
+			expect_shadows(t->fx, from, index);
+			expect_shadows(t->fx, index + nr, to);
+		}
+		fxt_expect_stamped(t->fx, FXT_POS(index), FXT_POS(index + nr));
+		expect_folios(t->fx, false);
+		expect_nodes(t->fx);
+	}
+}
+
+static void add_folio_each_failure(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
+	unsigned int order = fxt_order(test), larger;
+	struct trials t = start_trials(fx);
+
+	first_trial(&t, "empty file");
+	try_add(&t, order, NO_SHADOW, FIRST);
+	end_trials(&t);
+	first_trial(&t, "beside a folio");
+	try_add(&t, order, NEIGHBOUR, FIRST);
+	first_trial(&t, "over small shadows");
+	try_add(&t, order, SMALL_SHADOWS, FIRST);
+	first_trial(&t, "over a shadow of its order");
+	try_add(&t, order, order, FIRST);
+	for (larger = order + 1; larger <= MAX_PAGECACHE_ORDER && larger < 10; larger++) {
+		/* Across a node of the tree only. */
+		if (larger != 6 && larger != 7 && larger != 9)
+			continue;
+		first_trial(&t, "at the start of a larger shadow");
+		try_add(&t, order, larger, FIRST);
+		first_trial(&t, "at the end of a larger shadow");
+		try_add(&t, order, larger, FIRST + (1UL << larger) - (1UL << order));
+		if (order < 6)
+			end_trials(&t);
+	}
+}
+
+static struct folio *create(struct folio_fixture *fx, pgoff_t index, unsigned int order, fgf_t fgp)
+{
+	return __filemap_get_folio(fxt_mapping(fx), index, FGP_LOCK | FGP_CREAT | fgp |
+				   fgf_set_order(PAGE_SIZE << order), GFP_KERNEL);
+}
+
+static void try_create(struct trials *t, unsigned int min, unsigned int order, fgf_t fgp)
+{
+	unsigned int smallest = order;
+	struct kunit *test = t->test;
+
+	while (next_trial(t)) {
+		struct folio *folio;
+
+		clear(t->fx);
+		begin(t);
+		folio = create(t->fx, FIRST, order, fgp);
+		end(t);
+		/* What has to be allocated at once cannot do without. */
+		if (t->rest && t->failed)
+			KUNIT_EXPECT_TRUE(test, IS_ERR(folio));
+		else if (!t->failed || min < order)
+			KUNIT_EXPECT_FALSE(test, IS_ERR(folio));
+		if (IS_ERR(folio)) {
+			KUNIT_EXPECT_EQ(test, fgp & FGP_NOWAIT ? -EAGAIN : -ENOMEM, PTR_ERR(folio));
+			fxt_expect_layout(t->fx, NULL, 0);
+			expect_empty(t->fx, 0, ULONG_MAX);
+			folio = create(t->fx, FIRST, order, 0);
+			KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(folio), "when tried again");
+			KUNIT_EXPECT_EQ(test, order, folio_order(folio));
+		}
+		smallest = min(smallest, folio_order(folio));
+		if (!t->failed)
+			KUNIT_EXPECT_EQ(test, order, folio_order(folio));
+		KUNIT_EXPECT_LE(test, folio_order(folio), order);
+		KUNIT_EXPECT_GE(test, folio_order(folio), min);
+		KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
+		KUNIT_EXPECT_FALSE(test, folio_test_uptodate(folio));
+		KUNIT_EXPECT_EQ(test, FIRST, folio->index);
+		drain_lru(t->fx);
+		KUNIT_EXPECT_EQ(test, folio_nr_pages(folio) + 1, folio_ref_count(folio));
+		fxt_expect_layout(t->fx, &(struct fxt_range){ FIRST, folio_order(folio) }, 1);
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	/* The first allocation is the large folio. */
+	KUNIT_EXPECT_EQ_MSG(test, min < order, smallest < order, "%s: smallest %u", t->name,
+			    smallest);
+}
+
+static void get_folio_create_each_failure(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i;
+	const unsigned int mins[] = { 0, order / 2, order };
+	struct trials t = {};
+
+	for (i = 0; i < ARRAY_SIZE(mins); i++) {
+		struct folio_fixture *fx;
+
+		if (i && mins[i] == mins[i - 1])
+			continue;
+		fx = fxt_create(test, mins[i], MAX_PAGECACHE_ORDER);
+		if (!t.fail)
+			t = start_trials(fx);
+		t.fx = fx;
+		first_trial(&t, i == 0 ? "no minimum" : i == 1 ? "half the order" : "its order");
+		try_create(&t, mins[i], order, 0);
+		end_trials(&t);
+		first_trial(&t, "not waiting");
+		try_create(&t, mins[i], order, FGP_NOWAIT);
+	}
+}
+
+/* Memory for folios, none for the tree: each folio that was allocated is freed. */
+static void get_folio_create_frees_each(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i, failed = 0;
+	struct folio_fixture *fx = fxt_create(test, order, MAX_PAGECACHE_ORDER);
+	struct fail_state *fail = fxt_fail_setup(test);
+	const unsigned int rounds = min(4096 >> order, 512);
+	const long slack = (rounds << order) / 2;
+	unsigned long before;
+
+	before = free_pages_now();
+	for (i = 0; i < rounds; i++) {
+		struct folio *folio;
+
+		fxt_fail_begin(fail, 2, true);
+		folio = create(fx, FIRST, order, 0);
+		failed += fxt_fail_end(fail) > 0;
+		KUNIT_ASSERT_TRUE_MSG(test, IS_ERR(folio), "round %u", i);
+	}
+	KUNIT_EXPECT_EQ(test, rounds, failed);
+	KUNIT_EXPECT_LT_MSG(test, (long)(before - free_pages_now()), slack,
+			    "order %u, pages are lost", order);
+}
+
+static void try_read(struct trials *t, loff_t pos, size_t len, u8 *buf)
+{
+	struct kunit *test = t->test;
+
+	while (next_trial(t)) {
+		struct file *file;
+		loff_t at = pos;
+		ssize_t got;
+
+		clear(t->fx);
+		file = fxt_file(t->fx);
+		memset(buf, 0, len);
+		begin(t);
+		got = kernel_read(file, buf, len, &at);
+		end(t);
+		KUNIT_EXPECT_NE(test, 0, got);
+		if (got < 0) {
+			KUNIT_EXPECT_EQ(test, -ENOMEM, got);
+			KUNIT_EXPECT_GT(test, t->failed, 0);
+			KUNIT_EXPECT_EQ(test, pos, at);
+			got = 0;
+		}
+		KUNIT_EXPECT_EQ(test, pos + got, at);
+		if (!t->failed)
+			KUNIT_EXPECT_EQ(test, len, got);
+		expect_folios(t->fx, false);
+		fxt_expect_buffer(t->fx, buf, pos, got);
+		if (got < len) {
+			KUNIT_EXPECT_EQ(test, len - got, kernel_read(file, buf + got, len - got, &at));
+			fxt_expect_buffer(t->fx, buf, pos, len);
+			expect_folios(t->fx, false);
+		}
+	}
+}
+
+static void read_each_failure(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = fxt_create(test, order, MAX_PAGECACHE_ORDER);
+	const loff_t size = PAGE_SIZE << order, pos = FXT_POS(FIRST) + size - 5;
+	u8 *buf = kunit_kzalloc(test, 3 * PAGE_SIZE, GFP_KERNEL);
+	struct trials t = start_trials(fx);
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	first_trial(&t, "over two folios");
+	try_read(&t, pos, 100, buf);
+	end_trials(&t);
+	first_trial(&t, "in one folio");
+	try_read(&t, pos - size + 5, min_t(size_t, size, 3 * PAGE_SIZE), buf);
+	end_trials(&t);
+}
+
+static void read_folio_each_failure(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = fxt_create(test, order, MAX_PAGECACHE_ORDER);
+	const pgoff_t nr = 1UL << order;
+	struct trials t = start_trials(fx);
+
+	first_trial(&t, "read_mapping_folio");
+	while (next_trial(&t)) {
+		pgoff_t index = FIRST + (t.nth % 2 ? nr - 1 : nr / 2);
+		struct folio *folio;
+
+		clear(fx);
+		begin(&t);
+		folio = read_mapping_folio(fxt_mapping(fx), index, NULL);
+		end(&t);
+		KUNIT_EXPECT_TRUE(test, t.failed || !IS_ERR(folio));
+		if (IS_ERR(folio)) {
+			KUNIT_EXPECT_EQ(test, -ENOMEM, PTR_ERR(folio));
+			fxt_expect_layout(fx, NULL, 0);
+			folio = read_mapping_folio(fxt_mapping(fx), index, NULL);
+			KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+		}
+		KUNIT_EXPECT_EQ(test, order, folio_order(folio));
+		folio_put(folio);
+		fxt_expect_layout(fx, &(struct fxt_range){ FIRST, order }, 1);
+		fxt_expect_stamped(fx, FXT_POS(FIRST), FXT_POS(FIRST + nr));
+		expect_folios(fx, false);
+	}
+	end_trials(&t);
+}
+
+/* Readahead reads what it can, says nothing, and leaves no folio locked. */
+static void readahead_each_failure(struct kunit *test)
+{
+#ifdef HAS_EXPORTS
+	unsigned int order = fxt_order(test), min;
+	const unsigned long nr = 1UL << order;
+	struct trials t = {};
+
+	for (min = 0; min <= order; min += max(order, 1)) {
+		struct folio_fixture *fx = fxt_create(test, min, MAX_PAGECACHE_ORDER);
+		struct file *file = fxt_file(fx);
+
+		if (!t.fail)
+			t = start_trials(fx);
+		t.fx = fx;
+		first_trial(&t, min ? "at a minimum order" : "without a minimum order");
+		while (next_trial(&t)) {
+			struct file_ra_state ra = {
+				.start = FIRST, .size = 3 * nr, .async_size = nr, .order = order,
+				.ra_pages = 3 * nr,
+			};
+			DEFINE_READAHEAD(ractl, file, &ra, fxt_mapping(fx), FIRST);
+			pgoff_t at = FIRST;
+
+			clear(fx);
+			begin(&t);
+			page_cache_ra_order(&ractl, &ra);
+			end(&t);
+			expect_folios(fx, false);
+			/* What was read is one run from the start. */
+			while (xa_load(&fxt_mapping(fx)->i_pages, at))
+				at++;
+			fxt_expect_stamped(fx, FXT_POS(FIRST), FXT_POS(at));
+			KUNIT_EXPECT_EQ(test, at - FIRST, fxt_mapping(fx)->nrpages);
+			KUNIT_EXPECT_LE(test, at, FIRST + 3 * nr);
+			/* One large folio not to be had: smaller ones are. */
+			if (!t.rest && !min && order)
+				KUNIT_EXPECT_EQ(test, FIRST + 3 * nr, at);
+			if (!t.failed)
+				KUNIT_EXPECT_EQ(test, FIRST + 3 * nr, at);
+			if (t.rest && t.nth == 1)
+				KUNIT_EXPECT_EQ(test, FIRST, at);
+		}
+		end_trials(&t);
+	}
+#else
+	kunit_skip(test, "needs the KUnit exports of the patch series");
+#endif
+}
+
+/* Splitting. */
+
+/* The pages of [FIRST, FIRST + nr) are all there, right and as dirty as they were. */
+static void expect_all(struct trials *t, unsigned int order, bool dirty)
+{
+	fxt_expect_stamped(t->fx, FXT_POS(FIRST), FXT_POS(FIRST + (1UL << order)));
+	KUNIT_EXPECT_EQ(t->test, 1UL << order, fxt_mapping(t->fx)->nrpages);
+	expect_folios(t->fx, dirty);
+	expect_nodes(t->fx);
+}
+
+/* Into folios of one order: all or nothing. */
+static void split_each_failure(struct kunit *test)
+{
+#ifdef HAS_EXPORTS
+	unsigned int order = fxt_order(test), to;
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
+	const unsigned long nr = 1UL << order;
+	struct trials t = start_trials(fx);
+
+	for (to = 0; to < order; to += max(1, order / 2)) {
+		first_trial(&t, to ? "to half its order" : "to order 0");
+		while (next_trial(&t)) {
+			struct folio *folio;
+			int err, again;
+
+			clear(fx);
+			folio = fxt_add_folio(fx, FIRST, order, FXT_DIRTY);
+			drain_lru(fx);
+			folio_get(folio);
+			folio_lock(folio);
+			begin(&t);
+			err = split_huge_page_to_list_to_order(&folio->page, NULL, to);
+			end(&t);
+			KUNIT_EXPECT_EQ(test, t.failed ? -ENOMEM : 0, err);
+			KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
+			KUNIT_EXPECT_EQ(test, err ? order : to, folio_order(folio));
+			if (err) {
+				KUNIT_EXPECT_EQ(test, nr + 1, folio_ref_count(folio));
+				fxt_expect_layout(fx, &(struct fxt_range){ FIRST, order }, 1);
+				again = split_huge_page_to_list_to_order(&folio->page, NULL, to);
+				KUNIT_EXPECT_EQ_MSG(test, 0, again, "when tried again");
+			}
+			KUNIT_EXPECT_EQ(test, to, folio_order(folio));
+			folio_unlock(folio);
+			folio_put(folio);
+			expect_all(&t, order, true);
+		}
+		/* The folio spans several nodes, its parts do not. */
+		if (order >= 6 && to < 6)
+			end_trials(&t);
+	}
+#else
+	kunit_skip(test, "needs the KUnit exports of the patch series");
+#endif
+}
+
+/* Around one page: what it did so far it may keep, and the rest stays as it is. */
+static void folio_split_each_failure(struct kunit *test)
+{
+#ifdef HAS_EXPORTS
+	unsigned int order = fxt_order(test), i;
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
+	const unsigned long nr = 1UL << order;
+	const unsigned long pages[] = { 0, nr / 2, nr - 1, nr * 5 / 8 };
+	struct trials t = start_trials(fx);
+
+	for (i = 0; order && i < ARRAY_SIZE(pages); i++) {
+		first_trial(&t, "around a page");
+		while (next_trial(&t)) {
+			struct folio *folio;
+			int err;
+
+			clear(fx);
+			folio = fxt_add_folio(fx, FIRST, order, FXT_DIRTY);
+			drain_lru(fx);
+			folio_get(folio);
+			folio_lock(folio);
+			begin(&t);
+			err = folio_split(folio, 0, folio_page(folio, pages[i]), NULL);
+			end(&t);
+			KUNIT_EXPECT_EQ_MSG(test, t.failed ? -ENOMEM : 0, err, "page %lu", pages[i]);
+			KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
+			KUNIT_EXPECT_EQ(test, FIRST, folio->index);
+			KUNIT_EXPECT_EQ(test, folio_nr_pages(folio) + 1, folio_ref_count(folio));
+			folio_unlock(folio);
+			folio_put(folio);
+			expect_all(&t, order, true);
+			KUNIT_EXPECT_EQ_MSG(test, !err, !folio_order(page_folio(folio_page(folio,
+					    pages[i]))), "page %lu", pages[i]);
+		}
+		if (order >= 6)
+			end_trials(&t);
+	}
+#else
+	kunit_skip(test, "needs the KUnit exports of the patch series");
+#endif
+}
+
+/*
+ * A hole in a folio that cannot be split for want of memory: zeroes inside, the
+ * old bytes outside, and none of them lost from a folio that can be read again.
+ */
+static void punch_each_failure(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i;
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
+	const loff_t size = PAGE_SIZE << order, pos = FXT_POS(FIRST);
+	const struct {
+		const char *name;
+		loff_t from, to;
+	} holes[] = {
+		{ "truncated in the middle", size / 2 + 100, TO_END },
+		{ "truncated behind the first byte", 1, TO_END },
+		{ "truncated before the last byte", size - 1, TO_END },
+		{ "a hole in the middle", size / 8 + 1, size * 5 / 8 + 9 },
+		{ "a hole in a page", 100, 200 },
+	};
+	struct trials t = start_trials(fx);
+
+	for (i = 0; i < ARRAY_SIZE(holes); i++) {
+		loff_t from = pos + holes[i].from, to;
+
+		to = holes[i].to == TO_END ? TO_END : pos + holes[i].to;
+		first_trial(&t, holes[i].name);
+		while (next_trial(&t)) {
+			clear(fx);
+			fxt_add_folio(fx, FIRST - 1, 0, FXT_DIRTY);
+			fxt_add_folio(fx, FIRST, order, 0);
+			fxt_add_folio(fx, FIRST + (1UL << order), order, 0);
+			drain_lru(fx);
+			begin(&t);
+			truncate_inode_pages_range(fxt_mapping(fx), from,
+						   to == TO_END ? -1 : to - 1);
+			end(&t);
+			expect_not_stale(fx, FIRST - 1, FIRST + (2UL << order), from, to);
+			KUNIT_EXPECT_TRUE(test, xa_load(&fxt_mapping(fx)->i_pages, FIRST - 1));
+			if (to == TO_END)
+				expect_empty(fx, (round_up(from, PAGE_SIZE)) >> PAGE_SHIFT,
+					     ULONG_MAX);
+			else
+				fxt_expect_stamped(fx, pos + size, pos + 2 * size);
+			fxt_expect_consistent(fx);
+			expect_nodes(fx);
+			if (!t.failed)
+				expect_hole(fx, FIRST - 1, FIRST + (2UL << order), from, to);
+			truncate_inode_pages_range(fxt_mapping(fx), from,
+						   to == TO_END ? -1 : to - 1);
+			expect_not_stale(fx, FIRST - 1, FIRST + (2UL << order), from, to);
+		}
+	}
+}
+
+#ifdef HAS_EXPORTS
+static struct folio *new_target(struct folio *src, unsigned long private)
+{
+	return folio_alloc(GFP_KERNEL, folio_order(src));
+}
+#endif
+
+/* A folio that finds no place to migrate to stays, whole or in parts, where it is. */
+static void migrate_each_failure(struct kunit *test)
+{
+#ifdef HAS_EXPORTS
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
+	struct trials t = start_trials(fx);
+
+	first_trial(&t, "migrate_pages");
+	while (next_trial(&t)) {
+		unsigned int moved = 0;
+		struct folio *folio;
+		LIST_HEAD(list);
+		int ret;
+
+		clear(fx);
+		folio = fxt_add_folio(fx, FIRST, order, FXT_DIRTY);
+		lru_add_drain();
+		folio_get(folio);
+		KUNIT_ASSERT_TRUE(test, folio_isolate_lru(folio));
+		folio_put(folio);
+		list_add(&folio->lru, &list);
+		begin(&t);
+		ret = migrate_pages(&list, new_target, NULL, 0, MIGRATE_SYNC, MR_SYSCALL, &moved);
+		end(&t);
+		if (!t.failed) {
+			KUNIT_EXPECT_EQ(test, 0, ret);
+			KUNIT_EXPECT_EQ(test, 1 << order, moved);
+		}
+		if (t.rest && t.nth == 1)
+			KUNIT_EXPECT_NE(test, 0, ret);
+		while (!list_empty(&list)) {
+			struct folio *left = list_first_entry(&list, struct folio, lru);
+
+			list_del(&left->lru);
+			folio_putback_lru(left);
+		}
+		lru_add_drain();
+		expect_all(&t, order, true);
+	}
+	end_trials(&t);
+#else
+	kunit_skip(test, "needs the KUnit exports of the patch series");
+#endif
+}
+
+/* Mapping. */
+
+struct access {
+	const char *name;
+	unsigned long prot;
+	unsigned long flags;
+	bool write;
+};
+
+static const struct access accesses[] = {
+	{ "read shared", PROT_READ, MAP_SHARED, false },
+	{ "write shared", PROT_READ | PROT_WRITE, MAP_SHARED, true },
+	{ "read private", PROT_READ | PROT_WRITE, MAP_PRIVATE, false },
+	{ "write private", PROT_READ | PROT_WRITE, MAP_PRIVATE, true },
+};
+
+/* Reads a byte by a fault, and may write another to its place. */
+static int access_byte(unsigned long addr, bool write, u8 *byte)
+{
+	u8 __user *at = (u8 __user *)addr;
+
+	if (write)
+		return put_user(*byte, at);
+	return get_user(*byte, at);
+}
+
+static void try_fault(struct trials *t, const struct access *a, unsigned int order, bool cached)
+{
+	const unsigned long nr = 1UL << order, page = nr * 3 / 8;
+	struct folio_fixture *fx = t->fx;
+	struct mm_struct *mm = current->mm;
+	struct kunit *test = t->test;
+
+	while (next_trial(t)) {
+		u8 byte = 0x7e, want;	/* as no stamp is */
+		struct folio *folio;
+		int err;
+
+		clear(fx);
+		if (cached)
+			fxt_add_folio(fx, FIRST, order, 0);
+		fxt_mmap(fx, MAP_AT, FIRST, nr, a->prot, a->flags);
+		begin(t);
+		err = access_byte(MAP_AT + (page << PAGE_SHIFT), a->write, &byte);
+		end(t);
+		KUNIT_EXPECT_TRUE(test, err == 0 || (err == -EFAULT && t->failed));
+		if (t->rest && t->nth == 1)
+			KUNIT_EXPECT_EQ(test, -EFAULT, err);
+		if (err && a->write)
+			KUNIT_EXPECT_FALSE(test, mapping_tagged(fxt_mapping(fx),
+								PAGECACHE_TAG_DIRTY));
+		if (err)
+			err = access_byte(MAP_AT + (page << PAGE_SHIFT), a->write, &byte);
+		KUNIT_EXPECT_EQ_MSG(test, 0, err, "when tried again");
+		want = byte;
+		KUNIT_EXPECT_EQ(test, 0, access_byte(MAP_AT + (page << PAGE_SHIFT), false, &byte));
+		KUNIT_EXPECT_EQ(test, want, byte);
+		if (!a->write)
+			fxt_expect_buffer(fx, &byte, FXT_POS(FIRST + page), 1);
+		KUNIT_EXPECT_GT(test, rss(mm), 0);
+		vm_munmap(MAP_AT, nr << PAGE_SHIFT);
+		KUNIT_EXPECT_EQ(test, 0, rss(mm));
+		folio = filemap_get_folio(fxt_mapping(fx), FIRST + page);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+		KUNIT_EXPECT_FALSE(test, folio_mapped(folio));
+		folio_put(folio);
+		/* The byte that was written to a shared page is not the file's. */
+		if (a->write && a->flags == MAP_SHARED) {
+			fxt_expect_stamped(fx, FXT_POS(FIRST), FXT_POS(FIRST + page));
+			fxt_expect_stamped(fx, FXT_POS(FIRST + page) + 1, FXT_POS(FIRST + nr));
+		} else if (cached) {
+			fxt_expect_stamped(fx, FXT_POS(FIRST), FXT_POS(FIRST + nr));
+		}
+		expect_folios(fx, a->write && a->flags == MAP_SHARED);
+	}
+	end_trials(t);
+}
+
+static void fault_each_failure(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i;
+	struct folio_fixture *fx = fxt_create(test, order, MAX_PAGECACHE_ORDER);
+	struct trials t = start_trials(fx);
+
+	fxt_switch_mm(fxt_new_mm(test));
+	for (i = 0; i < ARRAY_SIZE(accesses); i++) {
+		first_trial(&t, accesses[i].name);
+		try_fault(&t, &accesses[i], order, true);
+		first_trial(&t, accesses[i].name);
+		try_fault(&t, &accesses[i], order, false);
+	}
+}
+
+#ifdef HAS_EXPORTS
+static void restore_orders(void *orders)
+{
+	WRITE_ONCE(huge_anon_orders_always, (unsigned long)orders);
+}
+
+static void map_anon(struct kunit *test, unsigned long addr, unsigned long nr)
+{
+	KUNIT_ASSERT_EQ(test, addr, vm_mmap(NULL, addr, nr << PAGE_SHIFT, PROT_READ | PROT_WRITE,
+					    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0));
+}
+
+/* Of nr pages those that hold their number, as put_numbers() made them; -1: a fault failed. */
+static long count_numbers(unsigned long addr, unsigned long nr)
+{
+	unsigned long i, word, right = 0;
+
+	for (i = 0; i < nr; i++) {
+		if (get_user(word, (unsigned long __user *)(addr + (i << PAGE_SHIFT))))
+			return -1;
+		right += word == i + 1;
+	}
+	return right;
+}
+
+static int put_numbers(unsigned long addr, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++)
+		if (put_user(i + 1, (unsigned long __user *)(addr + (i << PAGE_SHIFT))))
+			return -EFAULT;
+	return 0;
+}
+#endif
+
+/* No memory for a large anonymous folio: a smaller one, or a fault that says so. */
+static void fault_anon_each_failure(struct kunit *test)
+{
+#ifdef HAS_EXPORTS
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = fxt_create(test, 0, 0);
+	const unsigned long nr = max(1UL << order, 8UL);
+	unsigned long old = huge_anon_orders_always;
+	struct trials t = start_trials(fx);
+	struct mm_struct *mm;
+
+	if (order == 1)
+		kunit_skip(test, "anonymous folios have no order 1");
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, restore_orders, (void *)old));
+	WRITE_ONCE(huge_anon_orders_always, order ? BIT(order) : 0);
+	mm = fxt_new_mm(test);
+	fxt_switch_mm(mm);
+	first_trial(&t, "anonymous");
+	while (next_trial(&t)) {
+		unsigned long word = 0;
+		struct fxt_pte pte;
+		int err;
+
+		map_anon(test, MAP_AT, nr);
+		begin(&t);
+		err = put_user(7UL, (unsigned long __user *)(MAP_AT + PAGE_SIZE));
+		end(&t);
+		KUNIT_EXPECT_TRUE(test, err == 0 || (err == -EFAULT && t.failed));
+		if (t.rest && t.nth == 1)
+			KUNIT_EXPECT_EQ(test, -EFAULT, err);
+		if (err) {
+			KUNIT_EXPECT_EQ(test, 0, rss(mm));
+			err = put_user(7UL, (unsigned long __user *)(MAP_AT + PAGE_SIZE));
+		}
+		KUNIT_EXPECT_EQ_MSG(test, 0, err, "when tried again");
+		fxt_read_ptes(mm, MAP_AT + PAGE_SIZE, 1, &pte);
+		KUNIT_ASSERT_NOT_NULL(test, pte.page);
+		if (!t.failed)
+			KUNIT_EXPECT_EQ(test, order, folio_order(page_folio(pte.page)));
+		KUNIT_EXPECT_EQ(test, folio_nr_pages(page_folio(pte.page)), rss(mm));
+		KUNIT_EXPECT_EQ(test, folio_nr_pages(page_folio(pte.page)),
+				folio_mapcount(page_folio(pte.page)) *
+				(pte.pmd ? folio_nr_pages(page_folio(pte.page)) : 1));
+		KUNIT_EXPECT_EQ(test, 0, get_user(word, (unsigned long __user *)(MAP_AT)));
+		KUNIT_EXPECT_EQ(test, 0, word);
+		KUNIT_EXPECT_EQ(test, 0, get_user(word, (unsigned long __user *)(MAP_AT + PAGE_SIZE)));
+		KUNIT_EXPECT_EQ(test, 7, word);
+		vm_munmap(MAP_AT, nr << PAGE_SHIFT);
+		KUNIT_EXPECT_EQ(test, 0, rss(mm));
+	}
+	end_trials(&t);
+#else
+	kunit_skip(test, "needs the KUnit exports of the patch series");
+#endif
+}
+
+/*
+ * The parent of a fork that fails keeps all that it had, and nothing remains of
+ * the child: neither references nor mapcounts.
+ */
+static void fork_each_failure(struct kunit *test)
+{
+#ifdef HAS_EXPORTS
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
+	const unsigned long nr = max(1UL << order, 4UL), half = nr / 2;
+	unsigned long old = huge_anon_orders_always;
+	struct trials t = start_trials(fx);
+	struct mm_struct *mm;
+	struct fxt_pte pte;
+	struct folio *folio, *anon;
+	long before;
+	int refs;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, restore_orders, (void *)old));
+	WRITE_ONCE(huge_anon_orders_always, order > 1 ? BIT(order) : 0);
+	mm = fxt_new_mm(test);
+	fxt_switch_mm(mm);
+	map_anon(test, MAP_AT, nr);
+	KUNIT_ASSERT_EQ(test, 0, put_numbers(MAP_AT, nr));
+	fxt_read_ptes(mm, MAP_AT, 1, &pte);
+	KUNIT_ASSERT_NOT_NULL(test, pte.page);
+	anon = page_folio(pte.page);
+	/* A private mapping, half of it copied, over two page tables. */
+	folio = fxt_add_folio(fx, FIRST, order, 0);
+	fxt_mmap(fx, MOVE_TO - PAGE_SIZE, FIRST, 1UL << order, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	fxt_touch(test, MOVE_TO - PAGE_SIZE, 1UL << order, false);
+	fxt_touch(test, MOVE_TO - PAGE_SIZE, (1UL << order) / 2, true);
+	drain_lru(fx);
+	before = rss(mm);
+	refs = folio_ref_count(folio);
+
+	first_trial(&t, "dup_mm");
+	while (next_trial(&t)) {
+		int mapped = folio_mapcount(folio), mapped_anon = folio_mapcount(anon);
+		struct mm_struct *child;
+
+		begin(&t);
+		child = dup_mm(current, mm);
+		end(&t);
+		KUNIT_EXPECT_TRUE(test, child || t.failed);
+		if (t.rest && t.nth == 1)
+			KUNIT_EXPECT_NULL(test, child);
+		if (child) {
+			KUNIT_EXPECT_EQ(test, 2 * mapped_anon, folio_mapcount(anon));
+			mmput(child);
+		}
+		KUNIT_EXPECT_EQ(test, before, rss(mm));
+		KUNIT_EXPECT_EQ(test, mapped, folio_mapcount(folio));
+		KUNIT_EXPECT_EQ(test, refs, folio_ref_count(folio));
+		KUNIT_EXPECT_EQ(test, mapped_anon, folio_mapcount(anon));
+		KUNIT_EXPECT_EQ(test, nr, count_numbers(MAP_AT, nr));
+		fxt_touch(test, MOVE_TO - PAGE_SIZE, 1UL << order, false);
+	}
+	end_trials(&t);
+	/* Nobody shares the folio any longer, so writing copies nothing. */
+	KUNIT_EXPECT_EQ(test, 0, put_numbers(MAP_AT, half));
+	KUNIT_EXPECT_EQ(test, nr, count_numbers(MAP_AT, nr));
+	KUNIT_EXPECT_EQ(test, before, rss(mm));
+	vm_munmap(MAP_AT, nr << PAGE_SHIFT);
+	vm_munmap(MOVE_TO - PAGE_SIZE, PAGE_SIZE << order);
+	KUNIT_EXPECT_EQ(test, 0, rss(mm));
+	expect_folios(fx, false);
+#else
+	kunit_skip(test, "needs the KUnit exports of the patch series");
+#endif
+}
+
+/* Pages that cannot be moved for want of page tables are where they were. */
+static void mremap_each_failure(struct kunit *test)
+{
+#ifdef HAS_EXPORTS
+	unsigned int order = fxt_order(test), i;
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
+	const unsigned long nr = max(1UL << order, 4UL), len = nr << PAGE_SHIFT;
+	unsigned long old = huge_anon_orders_always;
+	struct trials t = start_trials(fx);
+	struct mm_struct *mm;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, restore_orders, (void *)old));
+	WRITE_ONCE(huge_anon_orders_always, order > 1 ? BIT(order) : 0);
+	mm = fxt_new_mm(test);
+	fxt_switch_mm(mm);
+	/* To a place aligned as before, and across two page tables. */
+	for (i = 0; i < 2; i++) {
+		unsigned long to = MOVE_TO - i * 2 * PAGE_SIZE;
+
+		first_trial(&t, i ? "across two page tables" : "aligned");
+		while (next_trial(&t)) {
+			unsigned long got, at;
+
+			map_anon(test, MAP_AT, nr);
+			KUNIT_ASSERT_EQ(test, 0, put_numbers(MAP_AT, nr));
+			begin(&t);
+			got = ksys_mremap(MAP_AT, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+			end(&t);
+			KUNIT_EXPECT_TRUE(test, got == to || t.failed);
+			if (got != to)
+				KUNIT_EXPECT_EQ(test, -ENOMEM, (long)got);
+			at = got == to ? to : MAP_AT;
+			KUNIT_EXPECT_EQ(test, nr, count_numbers(at, nr));
+			KUNIT_EXPECT_EQ(test, nr, rss(mm));
+			if (got != to) {
+				got = ksys_mremap(MAP_AT, len, len,
+						  MREMAP_MAYMOVE | MREMAP_FIXED, to);
+				KUNIT_EXPECT_EQ_MSG(test, to, got, "when tried again");
+				KUNIT_EXPECT_EQ(test, nr, count_numbers(to, nr));
+			}
+			vm_munmap(MAP_AT, len);
+			vm_munmap(to, len);
+			KUNIT_EXPECT_EQ(test, 0, rss(mm));
+		}
+		end_trials(&t);
+	}
+#else
+	kunit_skip(test, "needs the KUnit exports of the patch series");
+#endif
+}
+
+/* Protecting part of a mapping needs VMAs: all of it stays readable. */
+static void mprotect_each_failure(struct kunit *test)
+{
+#ifdef HAS_EXPORTS
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
+	const unsigned long nr = max(1UL << order, 4UL), len = nr << PAGE_SHIFT;
+	unsigned long old = huge_anon_orders_always;
+	struct trials t = start_trials(fx);
+	struct mm_struct *mm;
+
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, restore_orders, (void *)old));
+	WRITE_ONCE(huge_anon_orders_always, order > 1 ? BIT(order) : 0);
+	mm = fxt_new_mm(test);
+	fxt_switch_mm(mm);
+	first_trial(&t, "mprotect");
+	while (next_trial(&t)) {
+		int err;
+
+		map_anon(test, MAP_AT, nr);
+		KUNIT_ASSERT_EQ(test, 0, put_numbers(MAP_AT, nr));
+		begin(&t);
+		err = do_mprotect_pkey(MAP_AT + PAGE_SIZE, 2 * PAGE_SIZE, PROT_READ, -1);
+		end(&t);
+		KUNIT_EXPECT_TRUE(test, err == 0 || (err == -ENOMEM && t.failed));
+		KUNIT_EXPECT_EQ(test, nr, count_numbers(MAP_AT, nr));
+		KUNIT_EXPECT_EQ(test, err ? 0 : -EFAULT, put_numbers(MAP_AT, nr));
+		begin(&t);
+		err = vm_munmap(MAP_AT + 2 * PAGE_SIZE, PAGE_SIZE);
+		end(&t);
+		KUNIT_EXPECT_TRUE(test, err == 0 || (err == -ENOMEM && t.failed));
+		KUNIT_EXPECT_EQ(test, err ? nr : nr - 1, rss(mm));
+		KUNIT_EXPECT_EQ(test, 2, count_numbers(MAP_AT, 2));
+		KUNIT_EXPECT_EQ(test, err ? nr : -1, count_numbers(MAP_AT, nr));
+		vm_munmap(MAP_AT, len);
+		KUNIT_EXPECT_EQ(test, 0, rss(mm));
+	}
+	end_trials(&t);
+#else
+	kunit_skip(test, "needs the KUnit exports of the patch series");
+#endif
+}
+
+static struct kunit_case failure_cases[] = {
+	KUNIT_CASE_PARAM(add_folio_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM(get_folio_create_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM(get_folio_create_frees_each, order_gen_params),
+	KUNIT_CASE_PARAM(read_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM(read_folio_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM(readahead_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM(split_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM(folio_split_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM(punch_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM(migrate_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM(fault_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM(fault_anon_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM(fork_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM(mremap_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM(mprotect_each_failure, order_gen_params),
+	{}
+};
+
+static struct kunit_suite failure_suite = {
+	.name = "mm_failure",
+	.init = stay_on_cpu,
+	.test_cases = failure_cases,
+};
+
+kunit_test_suite(failure_suite);
+
+MODULE_DESCRIPTION("KUnit suite of allocations that fail under the page cache");
+MODULE_IMPORT_NS(COMPAT_NS(FOLIO_KUNIT));
+MODULE_IMPORT_NS(COMPAT_NS(EXPORTED_FOR_KUNIT_TESTING));
+MODULE_LICENSE("GPL");
