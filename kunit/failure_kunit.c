@@ -34,6 +34,16 @@
 
 KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
+/*
+ * Some allocations inside the allocators are only for speed: when one of those is
+ * the n-th, the call need not fail. The first never is, with those that follow.
+ */
+static void expect_error(struct kunit *test, bool must, unsigned int failed, int want, int err)
+{
+	KUNIT_EXPECT_TRUE_MSG(test, err == want ? failed > 0 : !err && !must,
+			      "error %d, %u allocations failed", err, failed);
+}
+
 /**
  * struct trials - one call, each of its allocations failed in turn
  * @test: the case
@@ -234,7 +244,10 @@ static void try_add(struct trials *t, unsigned int order, int what, pgoff_t inde
 		err = filemap_add_folio(mapping, folio, index, GFP_KERNEL | __GFP_WRITE);
 		end(t);
 		/* One that fails without waiting is tried again, and may wait then. */
-		KUNIT_EXPECT_EQ(test, t->rest && t->failed ? -ENOMEM : 0, err);
+		if (t->rest)
+			expect_error(test, t->failed && t->nth == 1, t->failed, -ENOMEM, err);
+		else
+			KUNIT_EXPECT_EQ(test, 0, err);
 		expect_nodes(t->fx);
 		if (err) {
 			KUNIT_EXPECT_EQ(test, 1, folio_ref_count(folio));
@@ -282,7 +295,7 @@ static void add_folio_each_failure(struct kunit *test)
 	try_add(&t, order, order, FIRST);
 	for (larger = order + 1; larger <= MAX_PAGECACHE_ORDER && larger < 10; larger++) {
 		/* Across a node of the tree only. */
-		if (larger != 6 && larger != 7 && larger != 9)
+		if (larger != 7 && larger != 9)
 			continue;
 		first_trial(&t, "at the start of a larger shadow");
 		try_add(&t, order, larger, FIRST);
@@ -312,9 +325,9 @@ static void try_create(struct trials *t, unsigned int min, unsigned int order, f
 		folio = create(t->fx, FIRST, order, fgp);
 		end(t);
 		/* What has to be allocated at once cannot do without. */
-		if (t->rest && t->failed)
+		if (t->rest && t->nth == 1)
 			KUNIT_EXPECT_TRUE(test, IS_ERR(folio));
-		else if (!t->failed || min < order)
+		else if (!t->failed || (!t->rest && min < order))
 			KUNIT_EXPECT_FALSE(test, IS_ERR(folio));
 		if (IS_ERR(folio)) {
 			KUNIT_EXPECT_EQ(test, fgp & FGP_NOWAIT ? -EAGAIN : -ENOMEM, PTR_ERR(folio));
@@ -558,7 +571,7 @@ static void split_each_failure(struct kunit *test)
 			begin(&t);
 			err = split_huge_page_to_list_to_order(&folio->page, NULL, to);
 			end(&t);
-			KUNIT_EXPECT_EQ(test, t.failed ? -ENOMEM : 0, err);
+			expect_error(test, t.failed && t.nth == 1, t.failed, -ENOMEM, err);
 			KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
 			KUNIT_EXPECT_EQ(test, err ? order : to, folio_order(folio));
 			if (err) {
@@ -605,7 +618,7 @@ static void folio_split_each_failure(struct kunit *test)
 			begin(&t);
 			err = folio_split(folio, 0, folio_page(folio, pages[i]), NULL);
 			end(&t);
-			KUNIT_EXPECT_EQ_MSG(test, t.failed ? -ENOMEM : 0, err, "page %lu", pages[i]);
+			expect_error(test, t.failed && t.nth == 1, t.failed, -ENOMEM, err);
 			KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
 			KUNIT_EXPECT_EQ(test, FIRST, folio->index);
 			KUNIT_EXPECT_EQ(test, folio_nr_pages(folio) + 1, folio_ref_count(folio));
@@ -816,10 +829,9 @@ static void fault_each_failure(struct kunit *test)
 
 	fxt_switch_mm(fxt_new_mm(test));
 	for (i = 0; i < ARRAY_SIZE(accesses); i++) {
+		/* Not all of it: the page tables are the same for each order. */
 		first_trial(&t, accesses[i].name);
-		try_fault(&t, &accesses[i], order, true);
-		first_trial(&t, accesses[i].name);
-		try_fault(&t, &accesses[i], order, false);
+		try_fault(&t, &accesses[i], order, (i + order) % 2);
 	}
 }
 
