@@ -597,6 +597,15 @@ static void folio_freed_each_failure(struct kunit *test)
 /* The pages of [FIRST, FIRST + nr) are all there, right and as dirty as they were. */
 static void expect_all(struct trials *t, unsigned int order, bool dirty)
 {
+	struct folio *folio;
+	pgoff_t index;
+
+	xa_for_each(&fxt_mapping(t->fx)->i_pages, index, folio) {
+		if (!folio_test_locked(folio))
+			continue;
+		KUNIT_FAIL(t->test, "the folio at %lu is left locked", index);
+		folio_unlock(folio);	/* or the end of the case would wait for it */
+	}
 	fxt_expect_stamped(t->fx, FXT_POS(FIRST), FXT_POS(FIRST + (1UL << order)));
 	KUNIT_EXPECT_EQ(t->test, 1UL << order, fxt_mapping(t->fx)->nrpages);
 	expect_folios(t->fx, dirty);
