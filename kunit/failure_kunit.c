@@ -409,7 +409,8 @@ static void try_read(struct trials *t, loff_t pos, size_t len, u8 *buf)
 		expect_folios(t->fx, false);
 		fxt_expect_buffer(t->fx, buf, pos, got);
 		if (got < len) {
-			KUNIT_EXPECT_EQ(test, len - got, kernel_read(file, buf + got, len - got, &at));
+			KUNIT_EXPECT_EQ(test, len - got,
+					kernel_read(file, buf + got, len - got, &at));
 			fxt_expect_buffer(t->fx, buf, pos, len);
 			expect_folios(t->fx, false);
 		}
@@ -672,10 +673,13 @@ static void folio_split_each_failure(struct kunit *test)
 		first_trial(&t, "around a page");
 		while (next_trial(&t)) {
 			struct folio *folio;
+			struct page *page;
+			unsigned long pfn;
 			int err;
 
 			clear(fx);
 			folio = fxt_add_folio(fx, FIRST, order, FXT_DIRTY);
+			pfn = folio_pfn(folio);
 			drain_lru(fx);
 			folio_get(folio);
 			folio_lock(folio);
@@ -689,8 +693,9 @@ static void folio_split_each_failure(struct kunit *test)
 			folio_unlock(folio);
 			folio_put(folio);
 			expect_all(&t, order, true);
-			KUNIT_EXPECT_EQ_MSG(test, !err, !folio_order(page_folio(folio_page(folio,
-					    pages[i]))), "page %lu", pages[i]);
+			page = pfn_to_page(pfn + pages[i]);
+			KUNIT_EXPECT_EQ_MSG(test, !err, !folio_order(page_folio(page)),
+					    "page %lu", pages[i]);
 		}
 		if (order >= 6)
 			end_trials(&t);
@@ -953,6 +958,7 @@ static void fault_anon_each_failure(struct kunit *test)
 #ifdef HAS_EXPORTS
 	unsigned int order = fxt_order(test);
 	struct folio_fixture *fx = fxt_create(test, 0, 0);
+	unsigned long __user *at = (unsigned long __user *)(MAP_AT + PAGE_SIZE);
 	const unsigned long nr = max(1UL << order, 8UL);
 	unsigned long old = huge_anon_orders_always;
 	struct trials t = start_trials(fx);
@@ -972,14 +978,14 @@ static void fault_anon_each_failure(struct kunit *test)
 
 		map_anon(test, MAP_AT, nr);
 		begin(&t);
-		err = put_user(7UL, (unsigned long __user *)(MAP_AT + PAGE_SIZE));
+		err = put_user(7UL, at);
 		end(&t);
 		KUNIT_EXPECT_TRUE(test, err == 0 || (err == -EFAULT && t.failed));
 		if (t.rest && t.nth == 1)
 			KUNIT_EXPECT_EQ(test, -EFAULT, err);
 		if (err) {
 			KUNIT_EXPECT_EQ(test, 0, rss(mm));
-			err = put_user(7UL, (unsigned long __user *)(MAP_AT + PAGE_SIZE));
+			err = put_user(7UL, at);
 		}
 		KUNIT_EXPECT_EQ_MSG(test, 0, err, "when tried again");
 		fxt_read_ptes(mm, MAP_AT + PAGE_SIZE, 1, &pte);
@@ -990,9 +996,9 @@ static void fault_anon_each_failure(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, folio_nr_pages(page_folio(pte.page)),
 				folio_mapcount(page_folio(pte.page)) *
 				(pte.pmd ? folio_nr_pages(page_folio(pte.page)) : 1));
-		KUNIT_EXPECT_EQ(test, 0, get_user(word, (unsigned long __user *)(MAP_AT)));
+		KUNIT_EXPECT_EQ(test, 0, get_user(word, at - PAGE_SIZE / sizeof(word)));
 		KUNIT_EXPECT_EQ(test, 0, word);
-		KUNIT_EXPECT_EQ(test, 0, get_user(word, (unsigned long __user *)(MAP_AT + PAGE_SIZE)));
+		KUNIT_EXPECT_EQ(test, 0, get_user(word, at));
 		KUNIT_EXPECT_EQ(test, 7, word);
 		vm_munmap(MAP_AT, nr << PAGE_SHIFT);
 		expect_mm(test, mm, 0, 0, committed);

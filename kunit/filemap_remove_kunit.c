@@ -253,7 +253,8 @@ static void truncate_partial_folio_says(struct kunit *test)
 				folio_put(folio);
 			folio_put(folio);
 			fxt_expect_consistent(fx);
-			if (failed_at(test, "order %u, bytes %lld to %lld, %u", order, from, to, how))
+			if (failed_at(test, "order %u, bytes %lld to %lld, %u", order, from,
+				      to, how))
 				return;
 			start_over(fx);
 		}
@@ -533,11 +534,14 @@ static void cachestat_edges(struct kunit *test)
 					cs.nr_writeback);
 			KUNIT_EXPECT_EQ(test, overlap(from, last, FIRST + 3 * nr, nr),
 					cs.nr_evicted);
-			KUNIT_EXPECT_EQ_MSG(test, 0, cs.nr_recently_evicted, "its memcg is no more");
-			if (failed_at(test, "order %u, pages %lu to %lu", order, edges[i], edges[j]))
-				i = j = ARRAY_SIZE(edges);
+			KUNIT_EXPECT_EQ_MSG(test, 0, cs.nr_recently_evicted,
+					    "its memcg is no more");
+			if (failed_at(test, "order %u, pages %lu to %lu", order, edges[i],
+				      edges[j]))
+				goto out;
 		}
 	}
+out:
 	folio_end_writeback(folio);
 #else
 	kunit_skip(test, "needs the KUnit exports of the patch series, CONFIG_CACHESTAT_SYSCALL");

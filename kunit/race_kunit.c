@@ -298,8 +298,9 @@ static void start_race(struct race *race)
 
 	race->until = jiffies + TIME;
 	for (i = 0; i < MAX_RACERS && race->racers[i].race; i++) {
-		struct task_struct *task = kthread_create(run_racer, &race->racers[i], "racer%u", i);
+		struct task_struct *task;
 
+		task = kthread_create(run_racer, &race->racers[i], "racer%u", i);
 		KUNIT_ASSERT_FALSE(race->test, IS_ERR(task));
 		race->racers[i].task = get_task_struct(task);
 		wake_up_process(task);
@@ -329,9 +330,9 @@ static void expect_racer(struct race *race, struct racer *racer)
 	KUNIT_EXPECT_EQ_MSG(race->test, 0, racer->errors, "use %d, %lu steps", racer->use,
 			    racer->steps);
 	if (racer->wrong >= 0)
-		KUNIT_FAIL(race->test, "use %d, step %lu of %u: at page %lu + %lu %016llx, not %016llx",
-			   racer->use, racer->steps, race->step, page, offset_in_page(racer->wrong),
-			   racer->word, race->stamps[2 * page + offset_in_page(racer->wrong) / 8]);
+		KUNIT_FAIL(race->test, "use %d, step %lu of %u: page %lu + %lu: %llx, not %llx",
+			   racer->use, racer->steps, race->step, page,
+			   offset_in_page(racer->wrong), racer->word, race->stamps[2 * page + offset_in_page(racer->wrong) / 8]);
 }
 
 /* All have stopped: who has seen what, and what is left over. */
