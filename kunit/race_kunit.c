@@ -332,7 +332,8 @@ static void expect_racer(struct race *race, struct racer *racer)
 	if (racer->wrong >= 0)
 		KUNIT_FAIL(race->test, "use %d, step %lu of %u: page %lu + %lu: %llx, not %llx",
 			   racer->use, racer->steps, race->step, page,
-			   offset_in_page(racer->wrong), racer->word, race->stamps[2 * page + offset_in_page(racer->wrong) / 8]);
+			   offset_in_page(racer->wrong), racer->word,
+			   race->stamps[2 * page + offset_in_page(racer->wrong) / 8]);
 }
 
 /* All have stopped: who has seen what, and what is left over. */
