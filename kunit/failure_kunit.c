@@ -481,6 +481,7 @@ static void folio_freed_each_failure(struct kunit *test)
 
 /* Splitting. */
 
+#ifdef HAS_EXPORTS
 /* The pages of [FIRST, FIRST + nr) are all there, right and as dirty as they were. */
 static void expect_all(struct trials *t, unsigned int order, bool dirty)
 {
@@ -498,6 +499,7 @@ static void expect_all(struct trials *t, unsigned int order, bool dirty)
 	expect_folios(t->fx, dirty);
 	expect_nodes(t->fx);
 }
+#endif
 
 /* Into folios of one order: all or nothing. */
 static void split_each_failure(struct kunit *test)
