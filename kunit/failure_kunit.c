@@ -455,7 +455,7 @@ static void folio_freed_each_failure(struct kunit *test)
 	unsigned int order = fxt_order(test), i, j, failed;
 	struct folio_fixture *fx = fxt_create(test, order, MAX_PAGECACHE_ORDER);
 	struct fail_state *fail = fxt_fail_setup(test);
-	const unsigned int rounds = clamp(1024U >> order, 4U, 128U);
+	const unsigned int rounds = clamp(1024U >> order, 4U, 64U);
 	long lost, slack = (rounds << order) / 2;
 
 	fxt_file(fx);
@@ -700,13 +700,16 @@ static void migrate_each_failure(struct kunit *test)
 #endif
 }
 
+/* Most of it is what fault injection would print of each failure. */
+#define SLOW	{ .speed = KUNIT_SPEED_SLOW }
+
 static struct kunit_case failure_cases[] = {
 	KUNIT_CASE_PARAM(add_folio_each_failure, order_gen_params),
 	KUNIT_CASE_PARAM(get_folio_create_each_failure, order_gen_params),
 	KUNIT_CASE_PARAM(read_each_failure, order_gen_params),
-	KUNIT_CASE_PARAM(read_folio_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(read_folio_each_failure, order_gen_params, SLOW),
 	KUNIT_CASE_PARAM(readahead_each_failure, order_gen_params),
-	KUNIT_CASE_PARAM(folio_freed_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(folio_freed_each_failure, order_gen_params, SLOW),
 	KUNIT_CASE_PARAM(split_each_failure, order_gen_params),
 	KUNIT_CASE_PARAM(folio_split_each_failure, order_gen_params),
 	KUNIT_CASE_PARAM(punch_each_failure, order_gen_params),
