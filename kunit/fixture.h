@@ -387,5 +387,12 @@ struct vfsmount *fxt_mount_tmpfs(struct kunit *test, const char *const *options)
 struct folio_fixture *fxt_open_tmpfs(struct kunit *test, struct vfsmount *mnt);
 struct folio *fxt_add_shmem(struct folio_fixture *fx, pgoff_t index, unsigned int order);
 void fxt_read_stamped(struct folio_fixture *fx, loff_t from, loff_t to, bool zeroed);
+/* fixture_fail.c: allocations that fail where a case says. */
+
+struct fail_state;
+
+struct fail_state *fxt_fail_setup(struct kunit *test);
+void fxt_fail_begin(struct fail_state *fail, unsigned int nth, bool rest);
+unsigned int fxt_fail_end(struct fail_state *fail);
 
 #endif /* FOLIO_KUNIT_FIXTURE_H */
