@@ -196,6 +196,7 @@ void fxt_end_mm(struct kunit *test, struct mm_struct *mm);
 struct backing_dev_info *fxt_setup_bdi(struct folio_fixture *fx);
 long fxt_node_stat(enum node_stat_item item);
 long fxt_zone_stat(enum zone_stat_item item);
+
 /*
  * fixture_anon.c: anonymous folios of a chosen order, in several mms that may be
  * forks of each other. All addresses are those of an area's first page; its
@@ -343,6 +344,7 @@ void fxa_drain(void);
 unsigned int fxa_parts(unsigned long nr, struct fxa_part *parts);
 
 pmd_t *fxt_find_pmd(struct mm_struct *mm, unsigned long addr);
+
 /* fixture_swap.c: swap space in memory. */
 
 /* The disk announces synchronous I/O: folios are swapped in whole, not by readahead. */
@@ -387,6 +389,7 @@ struct vfsmount *fxt_mount_tmpfs(struct kunit *test, const char *const *options)
 struct folio_fixture *fxt_open_tmpfs(struct kunit *test, struct vfsmount *mnt);
 struct folio *fxt_add_shmem(struct folio_fixture *fx, pgoff_t index, unsigned int order);
 void fxt_read_stamped(struct folio_fixture *fx, loff_t from, loff_t to, bool zeroed);
+
 /* fixture_fail.c: allocations that fail where a case says. */
 
 struct fail_state;

@@ -67,6 +67,8 @@
 typedef struct file *compat_write_ctx;
 #else
 typedef const struct kiocb *compat_write_ctx;
+#endif
+
 /*
  * 7.3: filesystems without a block device can give iomap their own reads, writes
  * and folios (6.17 to 6.19, in several forms since); the suites use this one.
@@ -84,6 +86,8 @@ typedef const struct kiocb *compat_write_ctx;
 /* 6.14: IOMAP_F_BOUNDARY is new. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
 #define IOMAP_F_BOUNDARY	0
+#endif
+
 /* 6.14: a folio of uncached buffered I/O is marked to be dropped after writeback. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
 #define COMPAT_DROPBEHIND	BIT(PG_dropbehind)
@@ -116,6 +120,7 @@ typedef const struct kiocb *compat_write_ctx;
 
 /* After 6.12: a window whose asynchronous part is larger than itself has no marker. */
 #define COMPAT_RA_MARK_IN_WINDOW	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
+
 /*
  * 6.18: vfs_parse_fs_string() loses its length and is inline on top of the
  * exported vfs_parse_fs_qstr().
