@@ -349,8 +349,6 @@ static void write_begin_end_blocks(struct kunit *test)
 					KUNIT_EXPECT_TRUE(test,
 						block_is_partially_uptodate(folio, first, size));
 			}
-			put_folio(folio);
-			folio_lock(folio);
 			folio_cancel_dirty(folio);
 			folio_unlock(folio);
 		}
