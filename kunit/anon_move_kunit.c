@@ -768,19 +768,27 @@ KUNIT_ARRAY_PARAM_DESC(param, fxa_params, desc);
 KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
 static struct kunit_case anon_move_cases[] = {
-	KUNIT_CASE_PARAM(mremap_whole_folio, param_gen_params),
-	KUNIT_CASE_PARAM(mremap_part_of_folio, param_gen_params),
-	KUNIT_CASE_PARAM(mremap_across_folios, param_gen_params),
+	KUNIT_CASE_PARAM_ATTR(mremap_whole_folio, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(mremap_part_of_folio, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(mremap_across_folios, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(mremap_shared_folio, param_gen_params),
 	KUNIT_CASE_PARAM(mremap_overlapping, param_gen_params),
 	KUNIT_CASE(rmap_behind_other_pmd),
-	KUNIT_CASE_PARAM(migrate_keeps_bits, param_gen_params),
+	KUNIT_CASE_PARAM_ATTR(migrate_keeps_bits, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(migrate_shared_folio, param_gen_params),
-	KUNIT_CASE_PARAM(migrate_partially_mapped, param_gen_params),
-	KUNIT_CASE_PARAM(migration_entries, param_gen_params),
+	KUNIT_CASE_PARAM_ATTR(migrate_partially_mapped, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(migration_entries, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(unmap_lazyfree, param_gen_params),
-	KUNIT_CASE_PARAM(split_mapped_folio, param_gen_params),
-	KUNIT_CASE_PARAM(migrate_file_folio, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(split_mapped_folio, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(migrate_file_folio, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	{}
 };
 

@@ -403,14 +403,22 @@ static void madvise_pageout_part(struct kunit *test)
 KUNIT_ARRAY_PARAM_DESC(param, fxa_params, desc);
 
 static struct kunit_case anon_swap_cases[] = {
-	KUNIT_CASE_PARAM(swap_out_and_in, param_gen_params),
-	KUNIT_CASE_PARAM(unmap_part_of_swapped, param_gen_params),
-	KUNIT_CASE_PARAM(swap_shared_folio, param_gen_params),
-	KUNIT_CASE_PARAM(exit_with_swapped_folio, param_gen_params),
-	KUNIT_CASE_PARAM(swap_mixed_pages, param_gen_params),
-	KUNIT_CASE_PARAM(swapoff_brings_back, param_gen_params),
-	KUNIT_CASE_PARAM(swap_out_without_room, param_gen_params),
-	KUNIT_CASE_PARAM(madvise_pageout_part, param_gen_params),
+	KUNIT_CASE_PARAM_ATTR(swap_out_and_in, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(unmap_part_of_swapped, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(swap_shared_folio, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(exit_with_swapped_folio, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(swap_mixed_pages, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(swapoff_brings_back, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(swap_out_without_room, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(madvise_pageout_part, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	{}
 };
 

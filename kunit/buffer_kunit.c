@@ -401,12 +401,17 @@ static void truncate_page_zeroes_block(struct kunit *test)
 KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
 static struct kunit_case buffer_cases[] = {
-	KUNIT_CASE_PARAM(create_buffers_cover_folio, order_gen_params),
-	KUNIT_CASE_PARAM(read_full_folio_blocks, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(create_buffers_cover_folio, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(read_full_folio_blocks, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(dirty_folio_all_buffers, order_gen_params),
-	KUNIT_CASE_PARAM(invalidate_folio_buffers, order_gen_params),
-	KUNIT_CASE_PARAM(write_begin_end_blocks, order_gen_params),
-	KUNIT_CASE_PARAM(truncate_page_zeroes_block, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(invalidate_folio_buffers, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(write_begin_end_blocks, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(truncate_page_zeroes_block, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	{}
 };
 

@@ -700,20 +700,27 @@ static void migrate_each_failure(struct kunit *test)
 #endif
 }
 
-/* Most of it is what fault injection would print of each failure. */
-#define SLOW	{ .speed = KUNIT_SPEED_SLOW }
-
 static struct kunit_case failure_cases[] = {
-	KUNIT_CASE_PARAM(add_folio_each_failure, order_gen_params),
-	KUNIT_CASE_PARAM(get_folio_create_each_failure, order_gen_params),
-	KUNIT_CASE_PARAM(read_each_failure, order_gen_params),
-	KUNIT_CASE_PARAM_ATTR(read_folio_each_failure, order_gen_params, SLOW),
-	KUNIT_CASE_PARAM(readahead_each_failure, order_gen_params),
-	KUNIT_CASE_PARAM_ATTR(folio_freed_each_failure, order_gen_params, SLOW),
-	KUNIT_CASE_PARAM(split_each_failure, order_gen_params),
-	KUNIT_CASE_PARAM(folio_split_each_failure, order_gen_params),
-	KUNIT_CASE_PARAM(punch_each_failure, order_gen_params),
-	KUNIT_CASE_PARAM(migrate_each_failure, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(add_folio_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(get_folio_create_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(read_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(read_folio_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(readahead_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(folio_freed_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(split_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(folio_split_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(punch_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(migrate_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	{}
 };
 

@@ -404,15 +404,17 @@ static void mprotect_each_failure(struct kunit *test)
 #endif
 }
 
-/* Most of it is what fault injection would print of each failure. */
-#define SLOW	{ .speed = KUNIT_SPEED_SLOW }
-
 static struct kunit_case failure_map_cases[] = {
-	KUNIT_CASE_PARAM_ATTR(fault_each_failure, order_gen_params, SLOW),
-	KUNIT_CASE_PARAM(fault_anon_each_failure, order_gen_params),
-	KUNIT_CASE_PARAM_ATTR(fork_each_failure, order_gen_params, SLOW),
-	KUNIT_CASE_PARAM(mremap_each_failure, order_gen_params),
-	KUNIT_CASE_PARAM_ATTR(mprotect_each_failure, order_gen_params, SLOW),
+	KUNIT_CASE_PARAM_ATTR(fault_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(fault_anon_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(fork_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(mremap_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(mprotect_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	{}
 };
 

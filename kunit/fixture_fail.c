@@ -8,9 +8,7 @@
  */
 #include <linux/hw_breakpoint.h>
 #include <linux/module.h>
-#include <linux/panic.h>
 #include <linux/perf_event.h>
-#include <linux/printk.h>
 #include <linux/sched.h>
 #if __has_include(<kunit/mm.h>)
 #include <kunit/mm.h>
@@ -29,9 +27,7 @@ struct fail_state {
 	bool reclaim_was;
 	bool armed;
 	bool rest;
-	bool warned;
 	unsigned int failed;
-	int loglevel;
 };
 
 /* Context: the debug exception of the write; breakpoints are off meanwhile. */
@@ -58,8 +54,6 @@ static void stop_failing(void *data)
 		unregister_wide_hw_breakpoint(fail->watch);
 	kunit_failslab_reclaim(fail->reclaim_was);
 	kunit_fail_page_alloc_min_order(-1);
-	if (fail->loglevel)
-		console_loglevel = fail->loglevel;
 }
 
 /**
@@ -104,17 +98,11 @@ EXPORT_SYMBOL_NS_GPL(fxt_fail_setup, COMPAT_NS(FOLIO_KUNIT));
  * @rest: all that follow fail too
  *
  * Nothing between this and fxt_fail_end() may be an assertion: it would allocate.
- * The report of each failure is kept from the console; a warning is told by
- * fxt_fail_end().
  */
 void fxt_fail_begin(struct fail_state *fail, unsigned int nth, bool rest)
 {
 	fail->failed = 0;
 	fail->rest = rest;
-	fail->warned = test_taint(TAINT_WARN);
-	fail->loglevel = console_loglevel;
-	/* The reports are notices, and their stacks of the default level. */
-	console_loglevel = min(console_loglevel, CONFIG_MESSAGE_LOGLEVEL_DEFAULT);
 	fail->armed = true;
 	WRITE_ONCE(current->fail_nth, nth);
 }
@@ -124,18 +112,12 @@ EXPORT_SYMBOL_NS_GPL(fxt_fail_begin, COMPAT_NS(FOLIO_KUNIT));
  * fxt_fail_end() - from here on allocations succeed again
  * @fail: what fxt_fail_setup() returned
  *
- * Fails the case when the kernel warned since fxt_fail_begin().
- *
  * Return: how many allocations failed.
  */
 unsigned int fxt_fail_end(struct fail_state *fail)
 {
 	fail->armed = false;
 	WRITE_ONCE(current->fail_nth, 0);
-	console_loglevel = fail->loglevel;
-	fail->loglevel = 0;
-	if (!fail->warned && test_taint(TAINT_WARN))
-		KUNIT_FAIL(fail->test, "the kernel warned, see its log");
 	return fail->failed;
 }
 EXPORT_SYMBOL_NS_GPL(fxt_fail_end, COMPAT_NS(FOLIO_KUNIT));

@@ -588,17 +588,25 @@ static void generic_error_remove_folio_checks(struct kunit *test)
 }
 
 static struct kunit_case invalidate_cases[] = {
-	KUNIT_CASE_PARAM(truncate_mapped_folio, order_gen_params),
-	KUNIT_CASE_PARAM(truncate_unmaps_from_all, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(truncate_mapped_folio, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(truncate_unmaps_from_all, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(truncate_takes_cow_punch_keeps, order_gen_params),
-	KUNIT_CASE_PARAM(invalidate_mapping_pages_range_edges, order_gen_params),
-	KUNIT_CASE_PARAM(invalidate_mapping_pages_keeps_used, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(invalidate_mapping_pages_range_edges, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(invalidate_mapping_pages_keeps_used, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE(invalidate_mapping_pages_shadows),
-	KUNIT_CASE_PARAM(invalidate_inode_pages2_range_edges, order_gen_params),
-	KUNIT_CASE_PARAM(invalidate_inode_pages2_range_asks, refuse_gen_params),
+	KUNIT_CASE_PARAM_ATTR(invalidate_inode_pages2_range_edges, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(invalidate_inode_pages2_range_asks, refuse_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(invalidate_inode_pages2_waits_for_writeback, order_gen_params),
-	KUNIT_CASE_PARAM(pagecache_isize_extended_protects, extend_gen_params),
-	KUNIT_CASE_PARAM(generic_error_remove_folio_checks, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(pagecache_isize_extended_protects, extend_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(generic_error_remove_folio_checks, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	{}
 };
 

@@ -657,14 +657,22 @@ static void writeback_races_writes(struct kunit *test)
 }
 
 static struct kunit_case race_cases[] = {
-	KUNIT_CASE_PARAM(punch_races_reads, order_gen_params),
-	KUNIT_CASE_PARAM(punch_races_faults, order_gen_params),
-	KUNIT_CASE_PARAM(punch_races_split, order_gen_params),
-	KUNIT_CASE_PARAM(truncate_races_lookups, order_gen_params),
-	KUNIT_CASE_PARAM(invalidate_races_reads, order_gen_params),
-	KUNIT_CASE_PARAM(split_races_lookups, order_gen_params),
-	KUNIT_CASE_PARAM(migrate_races_faults, order_gen_params),
-	KUNIT_CASE_PARAM(writeback_races_writes, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(punch_races_reads, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(punch_races_faults, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(punch_races_split, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(truncate_races_lookups, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(invalidate_races_reads, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(split_races_lookups, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(migrate_races_faults, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(writeback_races_writes, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	{}
 };
 

@@ -602,16 +602,19 @@ static void readahead_failed(struct kunit *test)
 KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
 static struct kunit_case readahead_fill_cases[] = {
-	KUNIT_CASE_PARAM(ra_order_layout, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(ra_order_layout, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE(ra_order_cached),
 	KUNIT_CASE_PARAM(ra_unbounded_layout, order_gen_params),
-	KUNIT_CASE_PARAM(ra_unbounded_cached, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(ra_unbounded_cached, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(readahead_partial, order_gen_params),
 	KUNIT_CASE_PARAM(readahead_by_read_folio, order_gen_params),
 	KUNIT_CASE_PARAM(readahead_batch_each_once, order_gen_params),
 	KUNIT_CASE_PARAM(readahead_expand_edges, order_gen_params),
 	KUNIT_CASE_PARAM(readahead_expand_stateless, order_gen_params),
-	KUNIT_CASE_PARAM(read_stream_once, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(read_stream_once, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(readahead_failed, order_gen_params),
 	KUNIT_CASE(read_dontcache_window),
 	KUNIT_CASE_PARAM(read_noio_marked, order_gen_params),

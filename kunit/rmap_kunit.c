@@ -464,14 +464,19 @@ static void pin_file_folio(struct kunit *test)
 KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
 static struct kunit_case rmap_cases[] = {
-	KUNIT_CASE_PARAM(try_to_unmap_every_mapping, order_gen_params),
-	KUNIT_CASE_PARAM(try_to_unmap_spares_locked, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(try_to_unmap_every_mapping, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(try_to_unmap_spares_locked, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(try_to_migrate_every_mapping, order_gen_params),
 	KUNIT_CASE_PARAM(folio_referenced_by_vmas, order_gen_params),
 	KUNIT_CASE_PARAM(fork_private_mapping, order_gen_params),
-	KUNIT_CASE_PARAM(mremap_file_mapping, order_gen_params),
-	KUNIT_CASE_PARAM(mprotect_file_mapping, order_gen_params),
-	KUNIT_CASE_PARAM(madvise_dontneed_file, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(mremap_file_mapping, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(mprotect_file_mapping, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(madvise_dontneed_file, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE(split_pmd_of_file),
 	KUNIT_CASE_PARAM(pin_file_folio, order_gen_params),
 	{}

@@ -639,10 +639,13 @@ static void deferred_split_folio_queues(struct kunit *test)
 static struct kunit_case split_anon_cases[] = {
 	KUNIT_CASE_PARAM(split_page_to_order_anon, order_gen_params),
 	KUNIT_CASE_PARAM(folio_split_anon, order_gen_params),
-	KUNIT_CASE_PARAM(folio_split_anon_partly_mapped, order_gen_params),
-	KUNIT_CASE_PARAM(folio_split_anon_shared, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(folio_split_anon_partly_mapped, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(folio_split_anon_shared, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(folio_split_anon_zeroed, order_gen_params),
-	KUNIT_CASE_PARAM(folio_split_anon_refused, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(folio_split_anon_refused, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(deferred_split_folio_queues, order_gen_params),
 	{}
 };
