@@ -2,9 +2,11 @@
 # Sourced by the verbs that leave a run behind: its directory, and what it was.
 # shellcheck shell=bash
 
-# new_run NAME: an empty directory for one run's results; prints its path.
+# new_run NAME: an empty directory for one run's results; prints its path. QEMU
+# takes a comma in a path for the end of it.
 new_run() {
 	local dir
+	set -- "${1//[ ,]/+}"
 	dir=${OUTDIR:-$ROOT/out}/$(date +%Y%m%d-%H%M%S)-$1
 	mkdir -p "${dir%/*}"
 	while ! mkdir "$dir" 2>/dev/null; do dir+=x; done
