@@ -292,7 +292,9 @@ static void readahead(struct iom_fs *fs)
 	DEFINE_READAHEAD(ractl, fxt_file(fs->fx), &fxt_file(fs->fx)->f_ra, iom_mapping(fs),
 			 fs->base >> PAGE_SHIFT);
 
+	filemap_invalidate_lock_shared(ractl.mapping);
 	page_cache_ra_unbounded(&ractl, fs->size >> PAGE_SHIFT, 0);
+	filemap_invalidate_unlock_shared(ractl.mapping);
 }
 
 /* Extents that end in the middle of folios, folios that end in the middle of extents. */
