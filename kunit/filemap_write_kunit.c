@@ -368,7 +368,7 @@ static void write_from_nowhere(struct kunit *test)
 	fxt_switch_mm(NULL);
 }
 
-/* The filesystem refuses the second folio: the first is written, then the error is for next time. */
+/* The filesystem refuses the second folio: the first is written, the error is for next time. */
 static void write_begin_refuses(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);

@@ -137,7 +137,7 @@ static inline void shm_expect_folios(struct folio_fixture *fx)
 		    !folio_test_writeback(folio) && !folio_test_swapcache(folio) &&
 		    folio_test_lru(folio) && folio_ref_count(folio) == folio_nr_pages(folio))
 			continue;
-		KUNIT_FAIL(fx->test, "folio at %lu: want uptodate, dirty, swapbacked, on the LRU, unlocked, %ld refs",
+		KUNIT_FAIL(fx->test, "folio at %lu: want uptodate dirty swapbacked lru, unlocked, %ld refs",
 			   index, folio_nr_pages(folio));
 		fxt_print_folio(fx->test, folio);
 		return;

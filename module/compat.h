@@ -122,7 +122,7 @@ typedef const struct kiocb *compat_write_ctx;
 #define COMPAT_RA_MARK_IN_WINDOW	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
 
 /*
- * 6.18: vfs_parse_fs_string() loses its length and is inline on top of the
+ * After 6.12: vfs_parse_fs_string() loses its length and is inline on top of the
  * exported vfs_parse_fs_qstr().
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
@@ -132,7 +132,7 @@ typedef const struct kiocb *compat_write_ctx;
 #define compat_parse_fs_string(fc, key, value)	vfs_parse_fs_string(fc, key, value)
 #endif
 
-/* 6.19: the flags of a VMA, which shmem_file_setup_with_mnt() takes, are a vma_flags_t. */
+/* After 6.12: the flags of a VMA, which shmem_file_setup_with_mnt() takes, are a vma_flags_t. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
 #define COMPAT_VMA_RESERVE	0
 #define COMPAT_VMA_NORESERVE	VM_NORESERVE
