@@ -54,17 +54,6 @@ static void add_mixed(struct folio_fixture *fx, struct folio *folios[])
 	fxt_expect_layout(fx, mixed, NR_MIXED);
 }
 
-/* The LRU batches of this CPU, to which init() bound the case, hold references too. */
-static void drain_lru(struct folio *folio)
-{
-	struct folio_batch fbatch;
-
-	folio_batch_init(&fbatch);
-	folio_get(folio);
-	folio_batch_add(&fbatch, folio);
-	__folio_batch_release(&fbatch);
-}
-
 static void release_mixed(struct folio_fixture *fx, struct folio *folios[])
 {
 	unsigned int i;
@@ -72,7 +61,7 @@ static void release_mixed(struct folio_fixture *fx, struct folio *folios[])
 	fxt_expect_layout(fx, mixed, NR_MIXED);
 	truncate_inode_pages(fxt_mapping(fx), 0);
 	for (i = 0; i < NR_MIXED; i++) {
-		drain_lru(folios[i]);
+		fxt_drain_lru(folios[i]);
 		KUNIT_EXPECT_FALSE_MSG(fx->test, folio_test_locked(folios[i]), "folio %u", i);
 		KUNIT_EXPECT_EQ_MSG(fx->test, folio_ref_count(folios[i]), 1, "folio %u", i);
 		folio_put(folios[i]);
@@ -208,7 +197,7 @@ static void read_not_uptodate(struct kunit *test)
 		KUNIT_EXPECT_TRUE_MSG(test, folio_test_uptodate(folio), "start %u", i);
 		KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(folio), "start %u", i);
 		truncate_inode_pages_range(fxt_mapping(fx), FXT_POS(nr), FXT_POS(2 * nr) - 1);
-		drain_lru(folio);
+		fxt_drain_lru(folio);
 		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio), 1, "start %u", i);
 		folio_put(folio);
 		fxt_forget_calls(fx);
@@ -323,7 +312,7 @@ static void read_uncached_error(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, folio_test_uptodate(folio));
 	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
 	truncate_inode_pages(fxt_mapping(fx), 0);
-	drain_lru(folio);
+	fxt_drain_lru(folio);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 	folio_put(folio);
 }
@@ -361,7 +350,7 @@ static void read_noio(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 0);
 	fxt_expect_layout(fx, want, 2);
 	truncate_inode_pages(fxt_mapping(fx), 0);
-	drain_lru(folio);
+	fxt_drain_lru(folio);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 	folio_put(folio);
 }
@@ -393,7 +382,7 @@ static void read_errors(struct kunit *test)
 		KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(folio), "error %d", err);
 		KUNIT_EXPECT_EQ_MSG(test, folio_test_uptodate(folio), !err, "error %d", err);
 		truncate_inode_pages_range(fxt_mapping(fx), FXT_POS(nr), FXT_POS(2 * nr) - 1);
-		drain_lru(folio);
+		fxt_drain_lru(folio);
 		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio), 1, "error %d", err);
 		folio_put(folio);
 	}
@@ -566,7 +555,7 @@ static void read_cache_folio_each_index(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 1);
 
 	truncate_inode_pages(mapping, 0);
-	drain_lru(folio);
+	fxt_drain_lru(folio);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 	folio_put(folio);
 	/* A new folio that could not be read stays, not uptodate and unlocked. */
@@ -577,7 +566,7 @@ static void read_cache_folio_each_index(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, folio_test_locked(found));
 	KUNIT_EXPECT_FALSE(test, folio_test_uptodate(found));
 	truncate_inode_pages(mapping, 0);
-	drain_lru(found);
+	fxt_drain_lru(found);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(found), 1);
 	folio_put(found);
 }
@@ -1040,7 +1029,7 @@ static void fault_reads_folio(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, copy_from_user(buf, (void __user *)addr, 1));
 	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
 	truncate_inode_pages(fxt_mapping(fx), 0);
-	drain_lru(folio);
+	fxt_drain_lru(folio);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 	folio_put(folio);
 }
@@ -1134,7 +1123,7 @@ static struct kunit_case filemap_io_cases[] = {
 	{}
 };
 
-/* So that drain_lru() drains where the case's folios wait. */
+/* So that fxt_drain_lru() drains where the case's folios wait. */
 static int filemap_io_init(struct kunit *test)
 {
 	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));

@@ -671,6 +671,24 @@ void fxt_print_folio(struct kunit *test, struct folio *folio)
 }
 EXPORT_SYMBOL_NS_GPL(fxt_print_folio, COMPAT_NS(FOLIO_KUNIT));
 
+/**
+ * fxt_drain_lru() - take back the references that the LRU batches of this CPU hold
+ * @folio: a folio to which the caller holds a reference; only a handle
+ *
+ * Context: may sleep. Only this CPU's batches: the case, or its suite's init(),
+ * has bound the thread to one where the folio was added on it.
+ */
+void fxt_drain_lru(struct folio *folio)
+{
+	struct folio_batch fbatch;
+
+	folio_batch_init(&fbatch);
+	folio_get(folio);
+	folio_batch_add(&fbatch, folio);
+	__folio_batch_release(&fbatch);
+}
+EXPORT_SYMBOL_NS_GPL(fxt_drain_lru, COMPAT_NS(FOLIO_KUNIT));
+
 static unsigned long long fxt_seed_param;
 module_param_named(seed, fxt_seed_param, ullong, 0444);
 MODULE_PARM_DESC(seed, "seed of the random cases; 0, the default, draws one for each");

@@ -86,17 +86,6 @@ static void expect_holds(struct kunit *test, struct folio *folio, const u8 *want
 	}
 }
 
-/* The LRU batch of this CPU, to which init() bound the case, holds a reference too. */
-static void drain_lru(struct folio *folio)
-{
-	struct folio_batch fbatch;
-
-	folio_batch_init(&fbatch);
-	folio_get(folio);
-	folio_batch_add(&fbatch, folio);
-	__folio_batch_release(&fbatch);
-}
-
 /* Nothing found is an error pointer, not NULL. */
 static void get_folio_absent_is_error(struct kunit *test)
 {
@@ -132,7 +121,7 @@ static void get_folio_absent_is_error(struct kunit *test)
 			    __filemap_get_folio(mapping, nr, FGP_LOCK | FGP_NOWAIT, 0));
 	folio_unlock(folio);
 	folio_put(folio);
-	drain_lru(folio);
+	fxt_drain_lru(folio);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), nr);
 }
 
@@ -328,7 +317,7 @@ static void references_are_of_the_folio(struct kunit *test)
 	unsigned long nr = 1UL << order, i;
 	int ref = nr;
 
-	drain_lru(folio);
+	fxt_drain_lru(folio);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), ref);
 	KUNIT_EXPECT_EQ(test, folio_expected_ref_count(folio), ref);
 	for (i = 0; i < nr; i += max(1UL, nr / 8)) {
@@ -580,7 +569,7 @@ static void bvec_of_a_folio(struct kunit *test)
 	int ref;
 
 	copy_out(want, folio);
-	drain_lru(folio);
+	fxt_drain_lru(folio);
 	ref = folio_ref_count(folio);
 	edges_of(size, edges);
 	for_each_range(a, b, edges, size) {
@@ -715,7 +704,7 @@ static struct kunit_case pitfalls_cases[] = {
 	{}
 };
 
-/* So that drain_lru() drains where the case's folios wait. */
+/* So that fxt_drain_lru() drains where the case's folios wait. */
 static int pitfalls_init(struct kunit *test)
 {
 	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));

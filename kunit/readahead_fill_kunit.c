@@ -236,16 +236,6 @@ static void hold_rest(struct ra_file *rf, struct readahead_control *rac)
 	}
 }
 
-static void drain_lru(struct folio *folio)
-{
-	struct folio_batch fbatch;
-
-	folio_batch_init(&fbatch);
-	folio_get(folio);
-	folio_batch_add(&fbatch, folio);
-	__folio_batch_release(&fbatch);
-}
-
 static void readahead_partial(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
@@ -275,7 +265,7 @@ static void readahead_partial(struct kunit *test)
 					       "folio %u, %u taken", i, rf->limit);
 			KUNIT_EXPECT_EQ_MSG(test, !rf->rest[i]->mapping, i >= rf->limit,
 					    "folio %u, %u taken", i, rf->limit);
-			drain_lru(rf->rest[i]);
+			fxt_drain_lru(rf->rest[i]);
 			KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(rf->rest[i]),
 					    1 + (i < rf->limit ? nr : 0),
 					    "folio %u, %u taken", i, rf->limit);
@@ -307,7 +297,7 @@ static void readahead_by_read_folio(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
 	KUNIT_EXPECT_EQ(test, folio_order(folio), order);
 	KUNIT_EXPECT_TRUE(test, folio_test_readahead(folio));
-	drain_lru(folio);
+	fxt_drain_lru(folio);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1 + nr);
 	folio_put(folio);
 }
@@ -546,7 +536,7 @@ static void read_noio_marked(struct kunit *test)
 	fxt_add_folio(rf->fx, 0, order, 0);
 	folio = fxt_add_folio(rf->fx, nr, order, 0);
 	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	drain_lru(folio);
+	fxt_drain_lru(folio);
 	folio_set_readahead(folio);
 	for (i = 0; i < 3; i++) {
 		struct kvec kvec = { .iov_base = bytes, .iov_len = sizeof(bytes) };

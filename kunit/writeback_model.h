@@ -332,16 +332,6 @@ static void expect_mark(struct wb_file *wf, struct folio *folio, xa_mark_t mark,
 		}
 }
 
-static void drain_lru(struct folio *folio)
-{
-	struct folio_batch fbatch;
-
-	folio_batch_init(&fbatch);
-	folio_get(folio);
-	folio_batch_add(&fbatch, folio);
-	__folio_batch_release(&fbatch);
-}
-
 /* Waiting. */
 
 struct waiter {
@@ -390,7 +380,7 @@ static int write_and_wait(struct waiter *waiter)
 	return filemap_write_and_wait_range(wf_mapping(waiter->wf), pos, pos);
 }
 
-/* So that drain_lru() drains, and dirty pages are counted, where the case runs. */
+/* So that fxt_drain_lru() drains, and dirty pages are counted, where the case runs. */
 static int wf_init(struct kunit *test)
 {
 	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
