@@ -10,6 +10,10 @@
 #include <linux/module.h>
 #include <linux/version.h>
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#error "foliolab needs the folio interfaces of Linux 6.12 or newer: build it against such a kernel"
+#endif
+
 /* 6.13: MODULE_IMPORT_NS() and EXPORT_SYMBOL_NS() take a string, not a bare word. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #define COMPAT_NS(ns)	ns
