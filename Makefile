@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 VERBS := run doctor deps fetch apply refresh series check-patches bisectable \
-	build kunit kunit-mod qemu coverage soak check
+	build kunit kunit-mod qemu coverage soak census check
 .PHONY: help mutants clean $(VERBS)
 
 help: ## this text
@@ -36,6 +36,8 @@ clean: ## objects and results; the trees, which may hold your work, stay
 #%   make series         the patches with topic and size
 #%   make check-patches  three ways to apply, checkpatch, series and files
 #%   make bisectable     build after every patch (FROM= TO=)
+#%   make census         who still uses struct page's interfaces, base against topics
+#%                       (TREE=dir REV=commit API=name; TREE=your/fs: what to move to)
 #%
 #% Kernels and suites
 #%   make build          configure and build (CFG=debug, CFG=kasan)
