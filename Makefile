@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 VERBS := run doctor deps fetch apply refresh series check-patches bisectable \
-	build kunit kunit-mod qemu coverage soak census check
+	build kunit kunit-mod module qemu coverage soak census check
 .PHONY: help mutants clean $(VERBS)
 
 help: ## this text
@@ -43,6 +43,7 @@ clean: ## objects and results; the trees, which may hold your work, stay
 #%   make build          configure and build (CFG=debug, CFG=kasan)
 #%   make kunit          suites built in, under the tree's own kunit.py
 #%   make kunit-mod      suites as modules in a booted guest
+#%   make module         foliolab.ko, loaded and tested in a booted guest
 #%   make qemu           what 10-fixes mends: red on the base, green on the patched
 #%   make mutants        do the suites catch planted bugs? (AREA=split, N=2)
 #%   make coverage       which lines and branches the suites run through

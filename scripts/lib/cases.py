@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The cases that the sources in kunit/ promise, read without building them."""
+"""The cases that the sources promise, read without building them: those of kunit/,
+and the parts of scripts/guest/ that try the module."""
 from __future__ import annotations
 
 import fnmatch
@@ -16,6 +17,7 @@ ENTRY = re.compile(r"KUNIT_CASE(?:_\w+)?\s*\(\s*(\w+)|\{\s*\}|,|\s+")
 
 
 SLOW = re.compile(r"\bKUNIT_CASE_SLOW\b|\bKUNIT_SPEED_(?:VERY_)?SLOW\b")
+SHELL = re.compile(r"^test_([a-z0-9_]+)\(\) *\{( *# slow$)?", re.M)
 
 
 class CasesError(Exception):
@@ -68,16 +70,29 @@ def scan_source(path: Path) -> Cases:
     return suites
 
 
+def scan_part(path: Path) -> Cases:
+    """The suite of one shell part: a case is a function test_NAME()."""
+    names = [match[1] for match in SHELL.finditer(path.read_text())]
+    if not names:
+        raise CasesError(f"{path.name}: no function test_NAME() in it")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise CasesError(f"{path.name}: the case {twice[0]} is there twice")
+    return {path.stem: names}
+
+
 def scan_sources(directory: Path) -> Cases:
-    """The suites and cases of every *_kunit.c in a directory, by suite name."""
+    """The suites and cases of every *_kunit.c in a directory, by suite name, and
+    those of every *.sh."""
     suites: Cases = {}
+    for path in sorted(directory.glob("*.sh")):
+        suites |= scan_part(path)
     for path in sorted(directory.glob("*_kunit.c")):
         for name, cases in scan_source(path).items():
             if name in suites:
                 raise CasesError(f"{path.name}: the suite {name} is in another file, too")
             suites[name] = cases
     if not suites:
-        raise CasesError(f"no *_kunit.c in {directory}")
+        raise CasesError(f"no *_kunit.c and no *.sh in {directory}")
     return dict(sorted(suites.items()))
 
 
@@ -92,8 +107,9 @@ def slow_cases(text: str) -> set[str]:
 
 
 def scan_slow(directory: Path) -> set[str]:
-    """The slow cases of every *_kunit.c in a directory, as suite.case."""
-    slow: set[str] = set()
+    """The slow cases of every *_kunit.c and *.sh in a directory, as suite.case."""
+    slow: set[str] = {f"{path.stem}.{match[1]}" for path in directory.glob("*.sh")
+                      for match in SHELL.finditer(path.read_text()) if match[2]}
     for path in sorted(directory.glob("*_kunit.c")):
         text = COMMENT.sub(lambda m: m[1] or " ", path.read_text())
         names = slow_cases(text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Sourced by the verbs that load the suites as modules into a guest.
+# Sourced by the verbs that load the suites or the module itself into a guest.
 # shellcheck shell=bash
 
 # need_kernel: which kernel boots, and where the suites for it are built.
@@ -11,19 +11,22 @@ need_kernel() {
 	[[ -f $KERNEL ]] || die "no kernel $KERNEL; run 'make build' first"
 }
 
-# build_modules: builds all, in a copy, so that a checkout never holds objects;
-# those that T= means are in $suites.
+# need_suites: those that T= means are in $suites.
+need_suites() { suites=$("$ROOT/scripts/cases" --suites --tests "${T:-}") || exit 2; }
+
+# build_modules WHAT: builds `suites`, with all that there is, or `module` alone, in a
+# copy, so that a checkout never holds objects.
 build_modules() {
-	suites=$("$ROOT/scripts/cases" --suites --tests "${T:-}") || exit 2
-	local copy=$MODULES log=$MODULES.log
+	local copy=$MODULES log=$MODULES.log top=$MODULES
+	[[ $1 != module ]] || top=$copy/module
 	mkdir -p "$copy"
 	rsync -a --delete --exclude='*.mod.c' --include='*.[ch]' --include=Kbuild \
 		--include=/kunit/ --include=/module/ --exclude='*' "$ROOT/" "$copy/"
 	say MODULES "${OUT##*/}" "log: $log"
-	kmake "$OUT" M="$copy" modules >"$log" 2>&1 ||
-		die "building the suites failed: $(first_error "$log")"
+	kmake "$OUT" M="$top" modules >"$log" 2>&1 ||
+		die "building the $1 failed: $(first_error "$log")"
 	# Not the notices of kbuild about tools that were installed since, which begin a line.
-	! grep -m1 ': warning:' "$log" || die "the suites build with a warning; see $log"
+	! grep -m1 ': warning:' "$log" || die "a warning from building the $1; see $log"
 }
 
 # pack_modules RUN JOB [guest-path=host-file...]: RUN/initramfs with the fixture,

@@ -32,6 +32,47 @@ static struct kunit_suite beta_suite = {
 """
 
 
+PART = """
+# test_commented() { is none
+test_first() {
+	true
+}
+test_late() { # slow
+	true
+}
+run_tests
+"""
+
+
+class Parts(unittest.TestCase):
+    def cases(self, text: str, *args: str, status: int = 0) -> list[str]:
+        with tempfile.TemporaryDirectory() as top:
+            Path(top, "gamma.sh").write_text(text)
+            done = subprocess.run([ROOT / "scripts/cases", *args, top], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return (done.stdout if not status else done.stderr).split("\n")[:-1]
+
+    def test_functions_are_cases(self) -> None:
+        self.assertEqual(self.cases(PART), ["gamma.first", "gamma.late"])
+
+    def test_fast(self) -> None:
+        self.assertEqual(self.cases(PART, "--tests", "fast"), ["gamma.first"])
+
+    def test_part_without_a_case_is_refused(self) -> None:
+        self.assertIn("gamma.sh: no function test_NAME()", self.cases("true\n", status=2)[0])
+
+    def test_case_that_is_there_twice_is_refused(self) -> None:
+        self.assertIn("first is there twice", self.cases(PART + "test_first() {\n", status=2)[0])
+
+    def test_the_guest_finds_the_same_cases(self) -> None:
+        """ktap.inc reads the names by a sed of its own."""
+        with tempfile.TemporaryDirectory() as top:
+            part = Path(top, "gamma.sh")
+            part.write_text(f". {ROOT}/scripts/guest/ktap.inc\n" + PART.replace("run_tests", "due_tests"))
+            done = subprocess.run(["sh", part], capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout.split(), ["first", "late"])
+
+
 class Select(unittest.TestCase):
     def cases(self, *args: str, status: int = 0) -> list[str]:
         with tempfile.TemporaryDirectory() as top:
