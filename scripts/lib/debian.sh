@@ -60,3 +60,25 @@ download_newest() {
 	DEBIAN_DEB=$(find "$dest" -maxdepth 1 -name "${package}_*.deb")
 	[[ -n $DEBIAN_DEB ]]
 }
+
+# debian_closure PACKAGES DESTDIR: unpacks the packages and all that they depend
+# on, of the suites of this machine, into DESTDIR/root. Returns 1 with the cause in
+# DEBIAN_ERROR. Nothing is installed: apt is told of a machine without a package.
+debian_closure() {
+	local apt=$2/.apt apt_options deb status=0 words
+	DEBIAN_ERROR=''
+	read -ra words <<<"$1"
+	rm -rf "$apt"
+	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$2/root"
+	: >"$apt/status"
+	apt_options=(-o Dir::State::status="$apt/status" -o APT::Install-Recommends=no)
+	private_apt apt-get update >>"$apt/log" || true
+	private_apt apt-get install -y --download-only "${words[@]}" >>"$apt/log" || status=1
+	((status == 0)) || DEBIAN_ERROR=$(apt_cause "$apt/log")
+	for deb in "$apt"/cache/archives/*.deb; do
+		((status == 0)) || break
+		dpkg-deb -x "$deb" "$2/root" 2>>"$apt/log" || { status=1 DEBIAN_ERROR="$deb cannot be unpacked"; }
+	done
+	rm -rf "$apt"
+	return "$status"
+}

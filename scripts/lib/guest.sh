@@ -4,9 +4,10 @@
 . "$ROOT/scripts/lib/accel.sh"
 . "$ROOT/scripts/lib/run.sh"
 
-# make_initramfs FILE JOB [guest-path=host-file...]: busybox, our init, the job.
+# make_initramfs FILE JOB [guest-path=host-file...] [archive.cpio...]: busybox, our
+# init, the job; archives are put behind, as the kernel allows.
 make_initramfs() {
-	local file=$1 job=$2 top pair
+	local file=$1 job=$2 top pair archives=()
 	shift 2
 	top=$(mktemp -d)
 	mkdir -p "$top/bin" "$top/modules"
@@ -14,10 +15,12 @@ make_initramfs() {
 	install -m 755 "$ROOT/scripts/guest/init" "$top/init"
 	cp "$ROOT/scripts/guest/$job.job" "$top/job"
 	for pair in "$@"; do
+		[[ $pair == *=* ]] || { archives+=("$pair"); continue; }
 		mkdir -p "$top/$(dirname "${pair%%=*}")"
 		cp "${pair#*=}" "$top/${pair%%=*}"
 	done
 	(cd "$top" && find . -print0 | sort -z | cpio --null -o -H newc --quiet) >"$file.new"
+	((${#archives[@]} == 0)) || cat "${archives[@]}" >>"$file.new"
 	mv "$file.new" "$file"
 	rm -rf "$top"
 }

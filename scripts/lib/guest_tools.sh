@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced by the verbs whose guests run more than busybox: our own selftests, and
+# programs of Debian packages with the libraries that they need. Nothing of it is
+# installed or run on this machine.
+# shellcheck shell=bash
+. "$ROOT/scripts/lib/debian.sh"
+
+TOOLS_TABLE=$ROOT/scripts/lib/guest_tools.tsv
+
+# build_selftests: static programs; their names are in $selftests.
+build_selftests() {
+	local out=$BUILD/selftests
+	mkdir -p "$out"
+	run make -s -C "$ROOT/selftests" OUTPUT="$out" all >"$out.log" 2>&1 ||
+		die "building selftests failed: $(grep -m1 -E 'error|\*\*\*' "$out.log" || tail -n1 "$out.log"); see $out.log"
+	selftests=$(make -s -C "$ROOT/selftests" OUTPUT="$out" names)
+}
+
+# debian_archive TOOL: $CACHE/guest/TOOL.cpio, made once.
+debian_archive() {
+	local archive=$CACHE/guest/$1.cpio row top=$CACHE/guest/$1.new
+	local -a field
+	[[ ! -f $archive || $archive -ot $TOOLS_TABLE ]] || return 0
+	row=$(grep -P "^$1\t" "$TOOLS_TABLE") ||
+		die "no guest tool '$1' is known; add it to ${TOOLS_TABLE#"$ROOT"/}, or to selftests/"
+	read -ra field <<<"$row"
+	[[ ${OFFLINE:-no} == no ]] || die "OFFLINE=$OFFLINE and $archive is not there; run once with the network"
+	say FETCH "$1" "Debian packages for the guest: ${field[1]}"
+	rm -rf "$top"
+	mkdir -p "$top"
+	debian_closure "${field[1]//,/ }" "$top" || die "cannot get $1: $DEBIAN_ERROR"
+	python3 "$ROOT/scripts/lib/guest_tools.py" "$top/root" "$archive" "${field[@]:2}" ||
+		die "cannot pack $1 for the guest"
+	rm -rf "$top"
+}
+
+# find_tools NAME...: what make_initramfs needs for these is in the array $tools.
+find_tools() {
+	local name
+	tools=()
+	build_selftests
+	for name in "$@"; do
+		if grep -qx "$name" <<<"$selftests"; then
+			tools+=("bin/$name=$BUILD/selftests/$name")
+		else
+			debian_archive "$name"
+			tools+=("$CACHE/guest/$name.cpio")
+		fi
+	done
+}
