@@ -19,8 +19,8 @@ new_run() {
 # that does, for a run inside of another.
 describe_run() {
 	local run=$1 how=$2 out=$3 verb=$4 name repeat=''
-	for name in BASE ARCH CFG T KCC SMP MEM APPEND TIMEOUT ACCEL SEED; do
-		[[ -z ${!name:-} ]] || repeat+="$name=${!name@Q} "
+	for name in BASE ARCH CFG STOCK T KCC SMP MEM APPEND TIMEOUT ACCEL SEED; do
+		[[ -z ${!name:-} || ${!name} == no ]] || repeat+="$name=${!name@Q} "
 	done
 	repeat=${REPEAT:-${repeat}scripts/$verb}
 	RUN=$run HOW=$how OUT=$out REPEAT=$repeat \
