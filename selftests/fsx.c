@@ -412,7 +412,7 @@ static void set_up(struct fsx *fsx)
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	fsx->log = calloc(LOG_RECORDS, sizeof(*fsx->log));
 	if (fsx->buf == MAP_FAILED || !fsx->log || model_init(&fsx->model, opt->length))
-		die("not enough memory for a file of %ju bytes; use a smaller --length", opt->length);
+		die("not enough memory for %ju bytes; use a smaller --length", opt->length);
 	fsx->random = opt->seed;
 }
 

@@ -81,7 +81,7 @@ static int check_tail(struct fsx *fsx, const unsigned char *map, struct record *
 	for (at = 0; !err && at < tail; at++) {
 		if (!bytes[at] || fsx->opt.allow_errors)
 			continue;
-		printf("# WRONG DATA in operation %ju: 0x%02x %zu bytes past EOF in the last page\n",
+		printf("# WRONG DATA in operation %ju: 0x%02x %zu bytes past EOF in its page\n",
 		       fsx->number, bytes[at], at);
 		log_print(fsx, end, end + tail);
 		fail_file(fsx);

@@ -16,13 +16,15 @@ build_selftests() {
 	selftests=$(make -s -C "$ROOT/selftests" OUTPUT="$out" names)
 }
 
-# debian_archive TOOL: $CACHE/guest/TOOL.cpio, made once.
+# debian_archive TOOL: its path is in $archive; made once for each form of its row.
 debian_archive() {
-	local archive=$CACHE/guest/$1.cpio row top=$CACHE/guest/$1.new
+	local row key top=$CACHE/guest/$1.$$
 	local -a field
-	[[ ! -f $archive || $archive -ot $TOOLS_TABLE ]] || return 0
 	row=$(grep -P "^$1\t" "$TOOLS_TABLE") ||
 		die "no guest tool '$1' is known; add it to ${TOOLS_TABLE#"$ROOT"/}, or to selftests/"
+	key=$(sha256sum <<<"$row")
+	archive=$CACHE/guest/$1-${key:0:12}.cpio
+	[[ ! -f $archive ]] || return 0
 	read -ra field <<<"$row"
 	[[ ${OFFLINE:-no} == no ]] || die "OFFLINE=$OFFLINE and $archive is not there; run once with the network"
 	say FETCH "$1" "Debian packages for the guest: ${field[1]}"
@@ -36,7 +38,7 @@ debian_archive() {
 
 # find_tools NAME...: what make_initramfs needs for these is in the array $tools.
 find_tools() {
-	local name
+	local name archive
 	tools=()
 	build_selftests
 	for name in "$@"; do
@@ -44,7 +46,7 @@ find_tools() {
 			tools+=("bin/$name=$BUILD/selftests/$name")
 		else
 			debian_archive "$name"
-			tools+=("$CACHE/guest/$name.cpio")
+			tools+=("$archive")
 		fi
 	done
 }
