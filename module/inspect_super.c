@@ -2,13 +2,16 @@
 /*
  * All filesystem types, all superblocks of a type, all inodes of a superblock, for a
  * module: the list of superblocks is not exported, but a walk over those of one type
- * is, and the types are what /proc/filesystems lists. Each step keeps what it hands to
+ * is, and most of the types are what /proc/filesystems lists. Each step keeps what it hands to
  * the function and holds no lock while that runs, which ends the walk by returning
  * anything but 0.
  */
+#include <linux/array_size.h>
+#include <linux/blkdev.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/fs_struct.h>
 #include <linux/list.h>
 #include <linux/magic.h>
 #include <linux/module.h>
@@ -67,22 +70,49 @@ static char *read_types(void)
 	return text;
 }
 
+static bool is_listed(const char *text, const char *name)
+{
+	size_t len = strlen(name);
+	const char *at = text;
+
+	while ((at = strstr(at, name))) {
+		if (at > text && at[-1] == '\t' && at[len] == '\n')
+			return true;
+		at += len;
+	}
+	return false;
+}
+
 /**
- * inspect_each_type() - Go through the registered filesystem types.
+ * inspect_each_type() - Go through the filesystem types.
  * @fn: Called for each; what it returns, unless 0, ends this and is returned.
  * @arg: Handed on to @fn.
+ *
+ * That is those which are registered, that of the block devices and that of the root of
+ * the current task, which need not be.
  *
  * Context: May sleep. Reads /proc/filesystems as the current task sees it.
  * Return: 0 after the last one, what @fn returned, or an error: -ENOENT without /proc.
  */
 int inspect_each_type(int (*fn)(struct file_system_type *type, void *arg), void *arg)
 {
+	struct file_system_type *extra[2] = { blockdev_superblock->s_type };
 	char *text, *rest, *line, *name;
+	struct path root;
+	unsigned int i;
 	int ret = 0;
 
 	text = read_types();
 	if (IS_ERR(text))
 		return PTR_ERR(text);
+	/* Keeps the superblock, and with it the type. */
+	get_fs_root(current->fs, &root);
+	extra[1] = root.dentry->d_sb->s_type;
+	for (i = 0; !ret && i < ARRAY_SIZE(extra); i++)
+		if (!is_listed(text, extra[i]->name))
+			ret = fn(extra[i], arg);
+	path_put(&root);
+
 	rest = text;
 	while (!ret && (line = strsep(&rest, "\n"))) {
 		struct file_system_type *type;
