@@ -10,6 +10,7 @@
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/kernel.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/seq_file.h>
@@ -205,6 +206,9 @@ static const struct seq_operations table_ops = {
 	.show	= table_show,
 };
 
+/* Under the lock of our seq_file that of /proc/filesystems is taken, never the reverse. */
+static struct lock_class_key inspect_seq_key;
+
 static int inspect_open(struct inode *inode, struct file *file)
 {
 	const struct inspect_file *which = inode->i_private;
@@ -215,6 +219,7 @@ static int inspect_open(struct inode *inode, struct file *file)
 	if (!in)
 		return -ENOMEM;
 	in->file = which;
+	lockdep_set_class(&((struct seq_file *)file->private_data)->lock, &inspect_seq_key);
 	if (table) {
 		in->result = kvzalloc(table->size, GFP_KERNEL);
 		if (!in->result) {
