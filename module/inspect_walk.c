@@ -140,6 +140,9 @@ static void inspect_fill(struct inspect_walk *walk)
 			walk->end = true;
 			break;
 		}
+		/* Else xas_find() goes from slot to slot of what it has found. */
+		if (e->order)
+			xas_advance(&xas, xas.xa_index | ((1UL << xas_get_order(&xas)) - 1));
 	}
 	rcu_read_unlock();
 }
