@@ -10,6 +10,7 @@ M=/mnt
 
 # Files of 16 MiB, whose folios follow the size of the writes where ext4 has large ones.
 test_cost_follows_folios() {
+	[ -b /dev/loop0 ] || skip "no loop device: CONFIG_BLK_DEV_LOOP"
 	umount $M 2>/dev/null || true
 	losetup -d /dev/loop0 2>/dev/null || true
 	rm -f /tmp/disk

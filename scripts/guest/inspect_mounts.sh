@@ -28,6 +28,7 @@ new_tmpfs() {
 
 # disk NR MIB: an empty /dev/loopNR.
 disk() {
+	[ -b /dev/loop0 ] || skip "no loop device: CONFIG_BLK_DEV_LOOP"
 	losetup -d "/dev/loop$1" 2>/dev/null || true
 	rm -f "/tmp/disk$1"
 	truncate -s "$2M" "/tmp/disk$1"
