@@ -8,6 +8,7 @@
 
 #include <linux/fs.h>
 #include <linux/module.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
@@ -30,11 +31,13 @@
 #define COMPAT_HAS_MAYBE_MAPPED_SHARED	0
 #define COMPAT_HAS_WRPROTECT_RANGE	0
 #define folio_maybe_mapped_shared(folio)	((void)(folio), false)
+#define compat_maybe_shared(folio)		folio_likely_mapped_shared(folio)
 #define mapping_wrprotect_range(mapping, pgoff, pfn, nr)	\
 	((void)(mapping), (void)(pgoff), (void)(pfn), (void)(nr), 0)
 #else
 #define COMPAT_HAS_MAYBE_MAPPED_SHARED	1
 #define COMPAT_HAS_WRPROTECT_RANGE	1
+#define compat_maybe_shared(folio)	folio_maybe_mapped_shared(folio)
 #endif
 
 /* 6.18: a file folio that reaches past EOF is no longer mapped by a PMD. */
@@ -147,5 +150,18 @@ typedef const struct kiocb *compat_write_ctx;
 
 /* 6.14: files of tmpfs have folios of all orders; before, of one page or a whole PMD. */
 #define COMPAT_TMPFS_ORDERS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0))
+
+/* 6.18: the flags of a folio are a memdesc_flags_t. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define compat_folio_flags(folio)	READ_ONCE((folio)->flags)
+#else
+#define compat_folio_flags(folio)	READ_ONCE((folio)->flags.f)
+#endif
+
+/* After 6.12: memory for one object, by its type. */
+#ifndef kmalloc_obj
+#define kmalloc_obj(obj, gfp)	kmalloc(sizeof(obj), gfp)
+#define kvzalloc_obj(obj, gfp)	kvzalloc(sizeof(obj), gfp)
+#endif
 
 #endif /* FOLIOLAB_COMPAT_H */

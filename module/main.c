@@ -9,6 +9,7 @@
 #include <linux/module.h>
 
 #include "foliolab.h"
+#include "inspect.h"
 
 struct dentry *foliolab_debugfs;
 
@@ -16,12 +17,14 @@ static const struct {
 	int (*start)(void);
 	void (*stop)(void);
 } parts[] = {
+	{ inspect_start },
 };
 
 static void foliolab_stop(size_t started)
 {
 	while (started--)
-		parts[started].stop();
+		if (parts[started].stop)
+			parts[started].stop();
 	debugfs_remove(foliolab_debugfs);
 }
 
