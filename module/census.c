@@ -165,7 +165,10 @@ static int census_walk(struct census *c)
 	int nid = first_online_node;
 	unsigned int i;
 
+	/* Holes at either end of memory have struct pages as those inside do. */
 	census_zones(c, &pfn, &end);
+	pfn = ALIGN_DOWN(pfn, CENSUS_HOLE);
+	end = ALIGN(end, CENSUS_HOLE);
 	while (pfn < end) {
 		/* See census_memory_event(). */
 		rcu_read_lock();
