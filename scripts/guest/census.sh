@@ -6,15 +6,19 @@
 # shellcheck source=ktap.inc
 . /parts/ktap.inc
 DIR=/sys/kernel/debug/foliolab
-# What busy processors may allocate and free between the walk and the counters.
-SLACK=64
+# What may come and go between the walk and the counters: processes that end take four
+# times 17 tables and as many anonymous pages. Files and slabs keep still: no more than 8.
+SLACK=68
 
 # take NAME: a census in /tmp/NAME, and the counters of the same moment: first the
-# share of them that each CPU keeps to itself is added up.
+# share of them that each CPU keeps to itself is added up. No process comes or goes
+# in between, and what the census itself takes is there until the end.
 take() {
-	cat /proc/sys/vm/stat_refresh
-	cat $DIR/census >"/tmp/$1"
-	cat /proc/vmstat >"/tmp/$1.vmstat"
+	read -r _ </proc/sys/vm/stat_refresh || :
+	exec 5<$DIR/census
+	while read -r line; do echo "$line"; done </proc/vmstat >"/tmp/$1.vmstat"
+	cat <&5 >"/tmp/$1"
+	exec 5<&-
 }
 
 # total NAME FIELD TYPE [SUBTYPE [MINIMAL ORDER [MAXIMAL]]]: of a census, * is any.
@@ -90,7 +94,7 @@ test_slabs() {
 	slabs=$(($(counter now nr_slab_reclaimable) + $(counter now nr_slab_unreclaimable)))
 	large=$(total now pages misc large_kmalloc)
 	[ "$large" != 0 ] || large=$SLACK # 6.12 does not mark them: they are unknown
-	expect_near "$(total now pages slab)" $((slabs - large)) $SLACK "pages of slabs"
+	expect_near "$(total now pages slab)" $((slabs - large)) $((large == SLACK ? SLACK : 8)) "pages of slabs"
 }
 
 test_page_tables() {
@@ -101,7 +105,7 @@ test_page_tables() {
 test_page_cache() {
 	take now
 	cache=$(($(total now pages file) - $(total now pages file orphan) - $(total now pages file hugetlb)))
-	expect_near "$cache" "$(counter now nr_file_pages)" $SLACK "pages of files"
+	expect_near "$cache" "$(counter now nr_file_pages)" 8 "pages of files"
 }
 
 test_anonymous_memory() {
@@ -186,7 +190,7 @@ test_page_tables_grow() {
 	kill $pids
 	tables=$(($(counter after nr_page_table_pages) - $(counter before nr_page_table_pages)))
 	expect_least "$(grown pages ptdesc)" 80 "tables of 20 processes, one at each of 4 levels and more"
-	expect_near "$(grown pages ptdesc)" $tables 16 "page tables"
+	expect_near "$(grown pages ptdesc)" $tables 34 "page tables"
 }
 
 test_hugetlb() {
@@ -254,7 +258,7 @@ test_walks_under_load() { # slow
 	while [ -e /tmp/load.on ]; do timeout -s KILL 0.01 cat $DIR/census $DIR/census_cost >/dev/null; done &
 	while [ -e /tmp/load.on ]; do cat $DIR/census >/dev/null; done &
 	rounds=0
-	while [ $rounds -lt 200 ]; do
+	while [ $rounds -lt 100 ]; do
 		cat $DIR/census >/tmp/now
 		got=$(total now pages '*')
 		[ "$got" = "$wanted" ] || echo "walk $rounds: $got" >>/tmp/load.wrong
