@@ -86,7 +86,12 @@ test_total_is_every_page() {
 
 test_free_memory() {
 	take now
+	# One column an order, from the fifth on.
+	blocks=$(awk '{ sum += $NF } END { print sum }' /proc/buddyinfo)
+	largest=$(awk '{ print NF - 5; exit }' /proc/buddyinfo)
 	expect_near "$(total now pages buddy)" "$(counter now nr_free_pages)" $SLACK "free pages"
+	expect_near "$(total now heads buddy - "$largest" "$largest")" "$blocks" 4 "blocks of order $largest"
+	expect "$(total now heads buddy - $((largest + 1)))" 0 "blocks of more than order $largest"
 }
 
 test_slabs() {
