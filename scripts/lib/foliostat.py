@@ -13,7 +13,7 @@ from typing import TextIO
 
 from foliostat_svg import Sample, draw_census, draw_orders
 from foliostat_tables import Debugfs, Saved, Source, StatError, Table, number
-from foliostat_text import Style
+from foliostat_text import Style, printable
 from foliostat_views import (census_types, kind_name, view_census, view_folios, view_machine, view_orders,
                              view_why)
 
@@ -24,6 +24,7 @@ class View:
     source: Source
     path: str | None = None
     what: str = "machine"
+    over_time: bool = False
     samples: list[Sample] = field(default_factory=list)
 
     TABLES = {
@@ -45,7 +46,7 @@ class View:
         if self.what == "census":
             return view_census(tables["census"], tables["census_cost"], style)
         page = int(tables["version"].values()["page_size"])
-        title = style.bold(str(self.path))
+        title = style.bold(printable(self.path or ""))
         if self.what == "folios":
             return view_folios(tables["file"], title, page, style)
         if self.what == "mount":
@@ -64,7 +65,8 @@ class View:
         orders = {number(row["order"]): number(row["bytes"]) for row in table.rows if row["kind"] == "order"}
         self.samples.append(Sample(seconds, orders))
         page = int(tables["version"].values()["page_size"])
-        return draw_orders(self.samples, f"{self.path}: page cache by order of the folios", page)
+        title = f"{printable(self.path or '')}: page cache by order of the folios"
+        return draw_orders(self.samples, title, page, self.over_time)
 
 
 def as_json(tables: dict[str, Table]) -> dict[str, list[dict[str, int | str | None]]]:
@@ -143,15 +145,17 @@ def main(text: str, argv: list[str] | None = None) -> int:
     source: Source = Saved(args.saved) if args.saved else Debugfs()
     style = Style(sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
     try:
-        show(View(source, args.path, args.what), args, style, sys.stdout)
+        show(View(source, args.path, args.what, bool(args.watch)), args, style, sys.stdout)
         return 0
     except StatError as error:
         print(f"foliostat: {error}", file=sys.stderr)
         return error.status
     except KeyboardInterrupt:
         # The usual end of --watch; without, what was asked for was not shown.
-        print(file=sys.stderr)
-        return 0 if args.watch else 1
+        if args.watch:
+            return 0
+        print("foliostat: interrupted", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -60,32 +60,41 @@ def tick_step(most: float) -> int:
     return 1 << max(0, math.ceil(math.log2(max(most, 1) / 8)))
 
 
-def draw_orders(samples: list[Sample], title: str, page: int) -> str:
-    """One stacked column a sample; alone it is as wide as one of eight."""
+def columns_of(samples: list[Sample], over_time: bool) -> list[tuple[str, Sample]]:
+    """What stands under each column, and what it holds."""
+    if over_time:
+        return [(f"{sample.seconds:.0f}", sample) for sample in samples]
+    return [(str(order), Sample(sample.seconds, {order: size}))
+            for sample in samples for order, size in sorted(sample.orders.items())]
+
+
+def draw_orders(samples: list[Sample], title: str, page: int, over_time: bool) -> str:
+    """A stacked column for each sample; or, of one sample, a column for each order."""
     canvas = Canvas()
     left, right, top, bottom = 90, WIDTH - 190, 50, HEIGHT - 50
-    most = max((sum(sample.orders.values()) for sample in samples), default=0)
+    columns = columns_of(samples, over_time)
+    most = max((sum(sample.orders.values()) for _, sample in columns), default=0)
     step = tick_step(most)
     high = max(math.ceil(most / step), 1) * step
-    canvas.text(left, 28, title, size=16)
+    canvas.text(left, 28, title if len(title) < 90 else "..." + title[-87:], size=16)
     for tick in range(0, high + 1, step):
         y = bottom - (bottom - top) * tick / high
         canvas.line(left, y, right, y)
         canvas.text(left - 8, y + 4, human(tick) if tick else "0", "end")
-    column = (right - left) / max(len(samples), 8)
-    gap = min(column * 0.15, 6)
-    label_every = max(1, math.ceil(len(samples) / 10))
-    for at, sample in enumerate(samples):
+    width = (right - left) / max(len(columns), 8)
+    gap = min(width * 0.15, 6)
+    label_every = max(1, math.ceil(len(columns) / 10))
+    for at, (label, sample) in enumerate(columns):
         y = float(bottom)
         for order, size in sorted(sample.orders.items()):
             height = (bottom - top) * size / high
             y -= height
-            canvas.rect(left + at * column + gap / 2, y, column - gap, height, colour_of(order),
+            canvas.rect(left + at * width + gap / 2, y, width - gap, height, colour_of(order),
                         f"{sample.seconds:.0f} s, order {order}: {human(size)}")
         if at % label_every == 0:
-            canvas.text(left + (at + 0.5) * column, bottom + 18, f"{sample.seconds:.0f}", "middle")
+            canvas.text(left + (at + 0.5) * width, bottom + 18, label, "middle")
     canvas.line(left, bottom, right, bottom, INK)
-    canvas.text((left + right) / 2, bottom + 38, "seconds", "middle")
+    canvas.text((left + right) / 2, bottom + 38, "seconds" if over_time else "order", "middle")
     seen = sorted({order for sample in samples for order, size in sample.orders.items() if size}, reverse=True)
     for at, order in enumerate(seen):
         canvas.legend(right + 24, top + 10 + 22 * at, colour_of(order), f"order {order}, {human(page << order)}")

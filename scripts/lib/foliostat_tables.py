@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from foliostat_text import printable
+
 FORMAT = "1"
 
 # What the module answers to a request, where strerror() would not say enough.
 REQUEST_ERRORS = {
-    errno.EINVAL: "is nothing that has a page cache of its own",
-    errno.ENODEV: "there is no such device with a filesystem on it",
-    errno.ENAMETOOLONG: "the path is too long",
-    errno.EOPNOTSUPP: "its filesystem keeps nothing in the page cache",
+    errno.EINVAL: "is neither a path nor MAJOR:MINOR INO; a file that is named like that is given as ./NAME",
+    errno.ENODEV: "no filesystem in use has that device number",
 }
 
 
@@ -129,10 +129,11 @@ class Debugfs:
                 if request is not None:
                     os.write(handle, os.fsencode(request) + b"\n")
             except OSError as error:
+                assert request is not None
                 reason = REQUEST_ERRORS.get(error.errno or 0, error.strerror)
-                raise StatError(f"{request}: {reason}", 1) from error
+                raise StatError(f"{printable(request)}: {reason}", 1) from error
             try:
                 text = file.read()
             except OSError as error:
-                raise StatError(f"{request or name}: {error.strerror}", 1) from error
+                raise StatError(f"{printable(request or name)}: {error.strerror}", 1) from error
         return parse(name, (text or b"").decode(errors="replace"))

@@ -22,6 +22,11 @@ def share(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
+def printable(path: str) -> str:
+    """A path may hold anything: what no terminal and no picture should get as \\x1b."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in path)
+
+
 @dataclass
 class Style:
     """Colour, where there is a terminal that wants it."""
@@ -38,13 +43,14 @@ class Style:
         length = round(BAR * part / whole) if whole > 0 else 0
         return self.paint("36", "#" * length if length else "." if part else "")
 
-    def table(self, head: list[str], rows: list[list[str]], left: int = 1) -> str:
-        """Aligned: the first LEFT columns to the left, and the last if it has no
-        name, for it holds bars; the others, numbers, to the right."""
+    def table(self, head: list[str], rows: list[list[str]], words: tuple[str, ...] = ()) -> str:
+        """Aligned: the columns of WORDS, or else the first, to the left; numbers to the
+        right. The last one, if it has no name, holds bars."""
+        left = {at for at, name in enumerate(head) if name in words} or {0}
         width = [max(len(line[at]) for line in [head, *rows]) for at in range(len(head))]
         lines = []
         for line in [head, *rows]:
-            cells = [cell.ljust(width[at]) if at < left else cell.rjust(width[at])
+            cells = [cell.ljust(width[at]) if at in left else cell.rjust(width[at])
                      for at, cell in enumerate(line) if head[at] or at + 1 < len(head)]
             text = "  ".join(cells).rstrip()
             if line is head:

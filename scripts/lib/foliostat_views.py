@@ -105,7 +105,7 @@ def view_folios(table: Table, title: str, page: int, style: Style) -> str:
         cells = [human(number(row[name])) if name == "past_eof" and number(row[name]) else row[name] for name in names]
         rows.append([*cells[:2], order_name(row["order"], page), *cells[2:], row.get("flags", "-")])
     head = [name.replace("_", " ") for name in names]
-    return "\n".join([title, "", style.table([*head[:2], "folio", *head[2:], "flags"], rows, left=0)])
+    return "\n".join([title, "", style.table([*head[:2], "folio", *head[2:], "flags"], rows, words=("kind", "flags"))])
 
 
 def census_types(table: Table) -> dict[tuple[str, str], tuple[int, int]]:
