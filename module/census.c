@@ -89,7 +89,7 @@ static struct census *census_alloc(void)
 		return NULL;
 	c->nr_nodes = nr_node_ids;
 	for_each_online_node(nid) {
-		c->node[nid] = kvzalloc(sizeof(*c->node[nid]), GFP_KERNEL);
+		c->node[nid] = kvzalloc_obj(*c->node[nid], GFP_KERNEL);
 		if (!c->node[nid]) {
 			census_free(c);
 			return NULL;
@@ -203,26 +203,27 @@ static struct census *census_take(void)
 	return c;
 }
 
-static const char *sub_name(unsigned int type, unsigned int sub)
+static void census_show_class(struct seq_file *seq, int nid, unsigned int type, unsigned int sub,
+			      const struct census_cell *cell)
 {
-	return type == MEMDESC_MISC ? misc_names[sub] : detail_names[sub];
+	unsigned int order;
+
+	for (order = 0; order < CENSUS_ORDERS; order++, cell++) {
+		if (!cell->pages)
+			continue;
+		seq_printf(seq, "%d\t%s\t%s\t%u\t%llu\t%llu\t%llu\n", nid, type_names[type],
+			   type == MEMDESC_MISC ? misc_names[sub] : detail_names[sub], order,
+			   cell->heads, cell->pages, cell->pages << PAGE_SHIFT);
+	}
 }
 
 static void census_show_node(struct seq_file *seq, int nid, const struct census_node *node)
 {
-	unsigned int type, sub, order;
+	unsigned int type, sub;
 
 	for (type = 0; type < NR_MEMDESC_TYPES; type++)
 		for (sub = 0; sub < CENSUS_SUBS; sub++)
-			for (order = 0; order < CENSUS_ORDERS; order++) {
-				const struct census_cell *cell = &node->cell[type][sub][order];
-
-				if (cell->pages)
-					seq_printf(seq, "%d\t%s\t%s\t%u\t%llu\t%llu\t%llu\n",
-						   nid, type_names[type], sub_name(type, sub), order,
-						   cell->heads, cell->pages,
-						   cell->pages << PAGE_SHIFT);
-			}
+			census_show_class(seq, nid, type, sub, node->cell[type][sub]);
 }
 
 static int census_show(struct seq_file *seq, void *unused)
@@ -230,8 +231,8 @@ static int census_show(struct seq_file *seq, void *unused)
 	const struct census *c = seq->private;
 	int nid;
 
-	seq_puts(seq, "# foliolab census 1\n");
-	seq_puts(seq, "node\ttype\tsubtype\torder\t" "heads\tpages\tbytes\n");
+	seq_puts(seq, "# foliolab census 1\nnode\ttype\tsubtype\torder\t");
+	seq_puts(seq, "heads\tpages\tbytes\n");
 	for (nid = 0; nid < c->nr_nodes; nid++)
 		if (c->node[nid])
 			census_show_node(seq, nid, c->node[nid]);

@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
@@ -172,6 +173,12 @@ typedef const struct kiocb *compat_write_ctx;
 /* 6.18: the largest order of a folio has a name. */
 #ifndef MAX_FOLIO_ORDER
 #define MAX_FOLIO_ORDER	ilog2(MAX_FOLIO_NR_PAGES)
+#endif
+
+/* After 6.12: memory for one object, by its type. */
+#ifndef kmalloc_obj
+#define kmalloc_obj(obj, gfp)	kmalloc(sizeof(obj), gfp)
+#define kvzalloc_obj(obj, gfp)	kvzalloc(sizeof(obj), gfp)
 #endif
 
 #endif /* FOLIOLAB_COMPAT_H */

@@ -71,6 +71,7 @@ enum memdesc_type {
 	MEMDESC_IOPT		= 12,
 	MEMDESC_DEVICE		= 13,
 	MEMDESC_INVALID		= 15,
+	/* private: */
 	NR_MEMDESC_TYPES
 };
 
@@ -100,6 +101,7 @@ enum memdesc_misc {
 	MEMDESC_MISC_LARGE_KMALLOC	= 6,
 	MEMDESC_MISC_UNACCEPTED		= 16,
 	MEMDESC_MISC_FROZEN		= 17,
+	/* private: */
 	NR_MEMDESC_MISC
 };
 
@@ -119,6 +121,7 @@ enum memdesc_detail {
 	MEMDESC_ORPHAN,
 	MEMDESC_POISONED,
 	MEMDESC_TORN,
+	/* private: */
 	NR_MEMDESC_DETAILS
 };
 
