@@ -147,9 +147,6 @@ typedef const struct kiocb *compat_write_ctx;
 #define COMPAT_VMA_NORESERVE	mk_vma_flags(VMA_NORESERVE_BIT)
 #endif
 
-/* 6.14: files of tmpfs have folios of all orders; before, of one page or a whole PMD. */
-#define COMPAT_TMPFS_ORDERS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0))
-
 /* 6.15: memory of kmalloc() beyond the sizes of slabs has a page type. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define PGTY_large_kmalloc	0xf8
@@ -176,9 +173,11 @@ typedef const struct kiocb *compat_write_ctx;
 #endif
 
 /* After 6.12: memory for one object, by its type. */
-#ifndef kmalloc_obj
-#define kmalloc_obj(obj, gfp)	kmalloc(sizeof(obj), gfp)
+#ifndef kvzalloc_obj
 #define kvzalloc_obj(obj, gfp)	kvzalloc(sizeof(obj), gfp)
 #endif
+
+/* 6.14: files of tmpfs have folios of all orders; before, of one page or a whole PMD. */
+#define COMPAT_TMPFS_ORDERS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0))
 
 #endif /* FOLIOLAB_COMPAT_H */
