@@ -69,7 +69,8 @@ def view_orders(table: Table, title: str, page: int, style: Style) -> str:
             label = row["order"] if row["kind"] == "order" else "all"
             rows.append([label, order_name(row["order"], page), row["folios"], size, *state_cells(row, states), bar])
         elif count and row["kind"] == "inodes":
-            notes.append(f"{count} files and directories with something cached, {size} long in all.")
+            what = "file or directory has" if count == 1 else "files and directories have"
+            notes.append(f"{count} {what} something cached; their length is {size}.")
         elif count:
             where = " below the end" if row["kind"] == "hole" else f" of order {row['order']}" if row["order"] != "-" else ""
             notes.append(f"{count} {row['kind']}{'s' if count > 1 and row['kind'] != 'swap' else ''}{where}: {size}.")

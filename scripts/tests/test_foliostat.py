@@ -102,7 +102,7 @@ class Views(unittest.TestCase):
         self.assertEqual(len(lines), 3 + len(self.recorded("file")))
 
     def test_mount(self) -> None:
-        self.assertIn("files and directories with something cached", run("--mount", "/mnt"))
+        self.assertIn("2 files and directories have something cached", run("--mount", "/mnt"))
 
     def test_census(self) -> None:
         text = run("--census")
