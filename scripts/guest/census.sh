@@ -309,7 +309,7 @@ test_memory_goes_offline() {
 		take before
 		echo offline >"$block/state"
 		take after
-		echo online >"$block/state"
+		echo online_movable >"$block/state"
 		expect $((-$(grown pages '*'))) $size "pages that went offline"
 	done
 	rm /tmp/hotplug.on
