@@ -7,6 +7,7 @@
 #define FOLIOLAB_COMPAT_H
 
 #include <linux/fs.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/version.h>
@@ -146,6 +147,36 @@ typedef const struct kiocb *compat_write_ctx;
 #else
 #define COMPAT_VMA_RESERVE	EMPTY_VMA_FLAGS
 #define COMPAT_VMA_NORESERVE	mk_vma_flags(VMA_NORESERVE_BIT)
+#endif
+
+/* 6.15: memory of kmalloc() beyond the sizes of slabs has a page type. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define PGTY_large_kmalloc	0xf8
+#endif
+
+/*
+ * 6.17: the low bits of a folio's mapping were renamed, and pages that a driver can
+ * migrate are no longer marked there.
+ */
+#ifndef FOLIO_MAPPING_FLAGS
+#define FOLIO_MAPPING_ANON	PAGE_MAPPING_ANON
+#define FOLIO_MAPPING_KSM	PAGE_MAPPING_KSM
+#define FOLIO_MAPPING_FLAGS	PAGE_MAPPING_FLAGS
+#endif
+
+/* 6.15: the pages of a page pool carry an index beside its magic number. */
+#ifndef PP_MAGIC_MASK
+#define PP_MAGIC_MASK	(~0x3UL)
+#endif
+
+/* 6.18: the largest order of a folio has a name. */
+#ifndef MAX_FOLIO_ORDER
+#define MAX_FOLIO_ORDER	ilog2(MAX_FOLIO_NR_PAGES)
+#endif
+
+/* After 6.12: memory for one object, by its type. */
+#ifndef kvzalloc_obj
+#define kvzalloc_obj(obj, gfp)	kvzalloc(sizeof(obj), gfp)
 #endif
 
 /* 6.14: files of tmpfs have folios of all orders; before, of one page or a whole PMD. */

@@ -8,6 +8,7 @@
 #include <linux/debugfs.h>
 #include <linux/module.h>
 
+#include "census.h"
 #include "foliolab.h"
 #include "inspect.h"
 
@@ -18,6 +19,7 @@ static const struct {
 	void (*stop)(void);
 } parts[] = {
 	{ inspect_start },
+	{ census_start, census_stop },
 };
 
 static void foliolab_stop(size_t started)
