@@ -148,4 +148,32 @@ typedef const struct kiocb *compat_write_ctx;
 /* 6.14: files of tmpfs have folios of all orders; before, of one page or a whole PMD. */
 #define COMPAT_TMPFS_ORDERS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0))
 
+/* 6.15: ->mkdir() returns a dentry, or an error as one. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+typedef int compat_mkdir_ret;
+#define compat_mkdir_ret(err)	(err)
+#else
+typedef struct dentry *compat_mkdir_ret;
+#define compat_mkdir_ret(err)	ERR_PTR(err)
+#endif
+
+/* After 6.12: ->create() is no longer told whether the file must be new. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+#define COMPAT_CREATE_EXCL	, bool excl
+#else
+#define COMPAT_CREATE_EXCL
+#endif
+
+/*
+ * 6.19: a dentry that has nothing but memory behind it is made persistent;
+ * before, it kept a reference that kill_litter_super() dropped.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#define compat_make_persistent(dentry, inode)	(d_instantiate(dentry, inode), (void)dget(dentry))
+#define compat_kill_persistent_super(sb)	kill_litter_super(sb)
+#else
+#define compat_make_persistent(dentry, inode)	d_make_persistent(dentry, inode)
+#define compat_kill_persistent_super(sb)	kill_anon_super(sb)
+#endif
+
 #endif /* FOLIOLAB_COMPAT_H */

@@ -8,6 +8,7 @@
 #include <linux/debugfs.h>
 #include <linux/module.h>
 
+#include "foliofs.h"
 #include "foliolab.h"
 
 struct dentry *foliolab_debugfs;
@@ -16,6 +17,7 @@ static const struct {
 	int (*start)(void);
 	void (*stop)(void);
 } parts[] = {
+	{ foliofs_start, foliofs_stop },
 };
 
 static void foliolab_stop(size_t started)
