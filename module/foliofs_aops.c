@@ -129,7 +129,10 @@ static int fofs_writepages(struct address_space *mapping, struct writeback_contr
 
 /**
  * fofs_simple_mkwrite() - a page is about to be written to through a mapping
- * @vmf: the fault; the page is that of one page table entry
+ * @vmf: the fault
+ *
+ * The pages around it, as far as they are of the same folio, may become writable
+ * by the same fault, so space is needed for all of the folio.
  *
  * Return: VM_FAULT_LOCKED and the folio locked, or what went wrong.
  */
@@ -137,18 +140,12 @@ vm_fault_t fofs_simple_mkwrite(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	struct folio *folio = page_folio(vmf->page);
-	loff_t pos;
-	size_t len;
+	ssize_t len;
 	int err;
 
 	folio_lock(folio);
-	if (folio->mapping != inode->i_mapping)
-		goto retry;
-	pos = page_offset(vmf->page);
-	if (pos >= i_size_read(inode))
-		goto retry;
-	len = min_t(loff_t, PAGE_SIZE, i_size_read(inode) - pos);
-	err = fofs_store_reserve(fofs_i(inode), pos, len, false);
+	len = folio_mkwrite_check_truncate(folio, inode);
+	err = len < 0 ? len : fofs_store_reserve(fofs_i(inode), folio_pos(folio), len, false);
 	if (err) {
 		folio_unlock(folio);
 		return vmf_fs_error(err);
@@ -156,9 +153,6 @@ vm_fault_t fofs_simple_mkwrite(struct vm_fault *vmf)
 	folio_mark_dirty(folio);
 	folio_wait_stable(folio);
 	return VM_FAULT_LOCKED;
-retry:
-	folio_unlock(folio);
-	return VM_FAULT_NOPAGE;
 }
 
 #define BOUNCE	SZ_64K
