@@ -182,15 +182,37 @@ static int fofs_mmap(struct file *file, struct vm_area_struct *vma)
 
 /* Sizes and ranges. The inode and the invalidate_lock are held. */
 
+/*
+ * truncate_inode_pages_range() takes away a folio whole that reaches over the end
+ * of the range when a split has made it as small as the mapping allows, and what is
+ * dirty in it outside of the range is lost: so it is written back before. While the
+ * invalidate_lock is held, nobody can make it dirty again.
+ */
+static int write_edge(struct inode *inode, loff_t pos)
+{
+	struct address_space *mapping = inode->i_mapping;
+	loff_t size = (loff_t)mapping_min_folio_nrpages(mapping) << PAGE_SHIFT;
+
+	if (size == PAGE_SIZE || IS_ALIGNED(pos, size))
+		return 0;
+	pos = round_down(pos, size);
+	return filemap_write_and_wait_range(mapping, pos, pos + size - 1);
+}
+
 static int set_size(struct inode *inode, loff_t size)
 {
+	int err;
+
 	if (size > i_size_read(inode)) {
 		zero_past_eof(inode);
 		truncate_setsize(inode, size);
-	} else {
-		truncate_setsize(inode, size);
-		fofs_store_punch(fofs_i(inode), size, inode->i_sb->s_maxbytes, false);
+		return 0;
 	}
+	err = write_edge(inode, size);
+	if (err)
+		return err;
+	truncate_setsize(inode, size);
+	fofs_store_punch(fofs_i(inode), size, inode->i_sb->s_maxbytes, false);
 	return 0;
 }
 
@@ -205,8 +227,10 @@ static int fofs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct i
 		if (attr->ia_size != i_size_read(inode))
 			inode_set_mtime_to_ts(inode, inode_set_ctime_current(inode));
 		filemap_invalidate_lock(inode->i_mapping);
-		set_size(inode, attr->ia_size);
+		err = set_size(inode, attr->ia_size);
 		filemap_invalidate_unlock(inode->i_mapping);
+		if (err)
+			return err;
 	}
 	setattr_copy(idmap, inode, attr);
 	mark_inode_dirty(inode);
@@ -217,13 +241,20 @@ static int fofs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct i
  * A page of which only a part is dropped stays mapped, and would be written to
  * without asking for the space that it no longer has: so it must be unmapped too.
  */
-static void zero_range(struct inode *inode, loff_t pos, loff_t end, bool keep)
+static int zero_range(struct inode *inode, loff_t pos, loff_t end, bool keep)
 {
 	loff_t first = round_down(pos, PAGE_SIZE), last = round_up(end, PAGE_SIZE);
+	int err;
 
 	unmap_mapping_range(inode->i_mapping, first, last - first, 0);
+	err = write_edge(inode, pos);
+	if (!err)
+		err = write_edge(inode, end);
+	if (err)
+		return err;
 	truncate_pagecache_range(inode, pos, end - 1);
 	fofs_store_punch(fofs_i(inode), pos, end, keep);
+	return 0;
 }
 
 /* Writes back and drops all that is cached; private copies of it stay. */
@@ -280,8 +311,7 @@ static int change_range(struct inode *inode, int mode, loff_t pos, loff_t len)
 
 	switch (mode & ~FALLOC_FL_KEEP_SIZE) {
 	case FALLOC_FL_PUNCH_HOLE:
-		zero_range(inode, pos, end, false);
-		return 0;
+		return zero_range(inode, pos, end, false);
 	case FALLOC_FL_COLLAPSE_RANGE:
 	case FALLOC_FL_INSERT_RANGE:
 		if (!IS_ALIGNED(pos | len, i_blocksize(inode)))
@@ -294,11 +324,11 @@ static int change_range(struct inode *inode, int mode, loff_t pos, loff_t len)
 			err = inode_newsize_ok(inode, end);
 		if (!err)
 			err = fofs_store_allocate(fofs_i(inode), pos, len);
-		if (err)
-			return err;
-		if (mode & FALLOC_FL_ZERO_RANGE)
-			zero_range(inode, pos, end, true);
-		return grows ? set_size(inode, end) : 0;
+		if (!err && mode & FALLOC_FL_ZERO_RANGE)
+			err = zero_range(inode, pos, end, true);
+		if (!err && grows)
+			err = set_size(inode, end);
+		return err;
 	default:
 		return -EOPNOTSUPP;
 	}
