@@ -159,9 +159,12 @@ typedef struct dentry *compat_mkdir_ret;
 
 /* After 6.12: ->create() is no longer told whether the file must be new. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
-#define COMPAT_CREATE_EXCL	, bool excl
+#define compat_create_args(idmap, dir, dentry, mode)				\
+	struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,	\
+	umode_t mode, bool excl
 #else
-#define COMPAT_CREATE_EXCL
+#define compat_create_args(idmap, dir, dentry, mode)				\
+	struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry, umode_t mode
 #endif
 
 /*
@@ -169,7 +172,12 @@ typedef struct dentry *compat_mkdir_ret;
  * before, it kept a reference that kill_litter_super() dropped.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
-#define compat_make_persistent(dentry, inode)	(d_instantiate(dentry, inode), (void)dget(dentry))
+static inline void compat_make_persistent(struct dentry *dentry, struct inode *inode)
+{
+	d_instantiate(dentry, inode);
+	dget(dentry);
+}
+
 #define compat_kill_persistent_super(sb)	kill_litter_super(sb)
 #else
 #define compat_make_persistent(dentry, inode)	d_make_persistent(dentry, inode)

@@ -68,8 +68,14 @@ struct fofs_fault {
 	struct rnd_state rnd;
 };
 
+/**
+ * struct fofs_faults - what goes wrong in a mount
+ * @lock: protects the rest
+ * @seed: of all that is random
+ * @op: a rule for each operation
+ */
 struct fofs_faults {
-	spinlock_t lock;
+	spinlock_t lock;	/* protects the rest */
 	u64 seed;
 	struct fofs_fault op[FOFS_NR_FAULTS];
 };

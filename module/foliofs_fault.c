@@ -67,16 +67,19 @@ void fofs_faults_seed(struct fofs_faults *f, u64 seed)
 }
 
 /**
- * fofs_faults_copy() - let a mount have the rules of another, counted from now on
- * @to: what is in use
- * @from: what is not
+ * fofs_faults_copy() - let a mount have the rules of another
+ * @to: gets them, with their counts
+ * @from: has them; at most one of the two is in use
  */
 void fofs_faults_copy(struct fofs_faults *to, struct fofs_faults *from)
 {
-	spin_lock(&to->lock);
+	/* One of them is not in use, so the order does not matter. */
+	spin_lock(&from->lock);
+	spin_lock_nested(&to->lock, SINGLE_DEPTH_NESTING);
 	to->seed = from->seed;
 	memcpy(to->op, from->op, sizeof(to->op));
 	spin_unlock(&to->lock);
+	spin_unlock(&from->lock);
 }
 
 static int parse_condition(struct fofs_fault *rule, char *word, bool slow, const char **why)
@@ -149,7 +152,7 @@ int fofs_faults_parse(struct fofs_faults *f, char *rule, const char **why)
 	}
 	op = match_string(fofs_fault_ops, FOFS_NR_FAULTS, word);
 	if (op < 0) {
-		*why = "operations are alloc, alloc_large, short_copy, space, read, writeback, slow_read, slow_writeback, none";
+		*why = "operations: alloc, alloc_large, short_copy, space, [slow_]read, [slow_]writeback";
 		return -EINVAL;
 	}
 	if (is_slow(op))

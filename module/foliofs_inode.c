@@ -119,8 +119,7 @@ static int fofs_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry 
 	return fofs_add(dir, dentry, fofs_new_inode(dir->i_sb, dir, mode, dev));
 }
 
-static int fofs_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
-		       umode_t mode COMPAT_CREATE_EXCL)
+static int fofs_create(compat_create_args(idmap, dir, dentry, mode))
 {
 	return fofs_mknod(idmap, dir, dentry, mode | S_IFREG, 0);
 }

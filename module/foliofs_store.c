@@ -598,15 +598,16 @@ enum fofs_kind fofs_store_extent(struct fofs_inode *fi, loff_t pos, u64 len, lof
 loff_t fofs_store_seek(struct fofs_inode *fi, loff_t pos, int whence)
 {
 	loff_t size = i_size_read(&fi->vfs), end;
+	bool want_data = whence == SEEK_DATA;
 	u64 seq;
 
 	while (pos < size) {
 		enum fofs_kind kind = fofs_store_extent(fi, pos, size - pos, &end, &seq);
 		bool data = kind == FOFS_RESERVED || kind == FOFS_DATA;
 
-		if (data == (whence == SEEK_DATA))
+		if (data == want_data)
 			return pos;
 		pos = end;
 	}
-	return whence == SEEK_DATA ? -ENXIO : size;
+	return want_data ? -ENXIO : size;
 }

@@ -57,12 +57,19 @@ static bool given(const struct fofs_context *ctx, enum fofs_opt opt)
 }
 
 /* To the kernel log in any case, and to who mounts with fsopen() and reads it there. */
-#define refuse(fc, fmt, ...) ({					\
-	if ((fc)->log.log)						\
-		errorf(fc, "foliofs: " fmt, ##__VA_ARGS__);		\
-	pr_err("foliofs: " fmt "\n", ##__VA_ARGS__);			\
-	-EINVAL;							\
-})
+static __printf(2, 3) int refuse(struct fs_context *fc, const char *fmt, ...)
+{
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	va_start(args, fmt);
+	vaf.va = &args;
+	if (fc->log.log)
+		errorf(fc, "foliofs: %pV", &vaf);
+	pr_err("foliofs: %pV\n", &vaf);
+	va_end(args);
+	return -EINVAL;
+}
 
 static int parse_size(const char *text, u64 *size)
 {
@@ -97,11 +104,24 @@ static int parse_order(struct fs_context *fc, const char *name, u32 order)
 	return 0;
 }
 
+static int parse_fault(struct fs_context *fc, const char *text)
+{
+	struct fofs_context *ctx = fc->fs_private;
+	char *rule = kstrdup(text, GFP_KERNEL);
+	const char *why;
+	int err;
+
+	if (!rule)
+		return -ENOMEM;
+	err = fofs_faults_parse(&ctx->fs.faults, rule, &why);
+	kfree(rule);
+	return err ? refuse(fc, "fault=%s: %s", text, why) : 0;
+}
+
 static int fofs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 {
 	struct fofs_context *ctx = fc->fs_private;
 	struct fs_parse_result result;
-	const char *why;
 	int opt, err = 0;
 
 	opt = fs_parse(fc, fofs_options, param, &result);
@@ -145,9 +165,7 @@ static int fofs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		fofs_faults_seed(&ctx->fs.faults, result.uint_64);
 		break;
 	case OPT_FAULT:
-		err = fofs_faults_parse(&ctx->fs.faults, param->string, &why);
-		if (err)
-			err = refuse(fc, "fault=%s: %s", param->string, why);
+		err = parse_fault(fc, param->string);
 		break;
 	case OPT_MODE:
 		if (result.uint_32 & ~07777)
@@ -170,16 +188,14 @@ static int check_options(struct fs_context *fc)
 		return refuse(fc, "order= is min_order= and max_order= at once: give either");
 	block_order = fs->blkbits > PAGE_SHIFT ? fs->blkbits - PAGE_SHIFT : 0;
 	if (block_order && !IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
-		return refuse(fc, "blocksize=%u is more than a page and needs CONFIG_TRANSPARENT_HUGEPAGE",
+		return refuse(fc, "blocksize=%u needs CONFIG_TRANSPARENT_HUGEPAGE",
 			      1U << fs->blkbits);
 	if (fs->min_order < block_order) {
 		if (given(ctx, OPT_MIN_ORDER) || given(ctx, OPT_ORDER))
-			return refuse(fc, "order %u is too small for a block of %u bytes: use %u or more",
+			return refuse(fc, "order %u is too small for blocks of %u bytes: use %u",
 				      fs->min_order, 1U << fs->blkbits, block_order);
 		fs->min_order = block_order;
 	}
-	if (!given(ctx, OPT_MAX_ORDER) && !given(ctx, OPT_ORDER))
-		fs->max_order = MAX_PAGECACHE_ORDER;
 	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
 		fs->max_order = 0;
 	if (fs->max_order < fs->min_order)
@@ -320,6 +336,7 @@ static int fofs_init_fs_context(struct fs_context *fc)
 		ctx->size = fs->limit << fs->blkbits;
 		fofs_faults_copy(&ctx->fs.faults, &fs->faults);
 	} else {
+		ctx->fs.max_order = MAX_PAGECACHE_ORDER;
 		ctx->fs.blkbits = PAGE_SHIFT;
 		ctx->fs.root_mode = 0755;
 		ctx->size = (u64)totalram_pages() / 2 << PAGE_SHIFT;
