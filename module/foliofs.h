@@ -120,6 +120,7 @@ struct fofs_sb {
  * @seq: changes whenever a block changes its kind
  * @from: what the write in progress copies from; under the inode lock
  * @held_back: bytes by which @from was shortened so that a copy ends early
+ * @was_short: the last copy ended early
  */
 struct fofs_inode {
 	struct inode vfs;
@@ -129,6 +130,7 @@ struct fofs_inode {
 	u64 seq;
 	struct iov_iter *from;
 	size_t held_back;
+	bool was_short;
 };
 
 static inline struct fofs_inode *fofs_i(struct inode *inode)

@@ -21,21 +21,25 @@ static bool uses_iomap(struct inode *inode)
  * @len: bytes that would be copied
  *
  * The copy is made to end early by what ends it early in real life: fewer bytes
- * can be had. fofs_short_copy_done() undoes it.
+ * can be had. fofs_short_copy_done() undoes it. The copy after a short one is whole:
+ * it may be the same one again, which would go on byte by byte.
  */
 void fofs_short_copy(struct fofs_inode *fi, size_t len)
 {
 	struct iov_iter *from = fi->from;
 	size_t count;
 
-	if (!from)
+	if (!from || fi->was_short) {
+		fi->was_short = false;
 		return;
+	}
 	count = iov_iter_count(from);
 	len = DIV_ROUND_UP(min(len, count), 2);
 	if (len >= count || !fofs_fault(fi, FOFS_FAULT_SHORT, i_size_read(&fi->vfs), 1))
 		return;
 	iov_iter_truncate(from, len);
 	fi->held_back = count - len;
+	fi->was_short = true;
 }
 
 /**

@@ -39,6 +39,7 @@ struct inode *fofs_alloc_inode(struct super_block *sb)
 	fofs_store_init(fi);
 	fi->from = NULL;
 	fi->held_back = 0;
+	fi->was_short = false;
 	return &fi->vfs;
 }
 
