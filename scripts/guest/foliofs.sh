@@ -17,7 +17,7 @@ with() {
 
 # unmount: nothing may be left, neither files nor their blocks.
 unmount() {
-	rm -rf /mnt/*
+	for file in /mnt/* /mnt/.[!.]*; do rm -rf "$file"; done
 	# Writeback may still hold a file that is gone.
 	sync
 	expect "$(stat -f -c %f /mnt)" "$(stat -f -c %b /mnt)" "free blocks of an empty filesystem"
@@ -64,7 +64,7 @@ test_options_shown_and_remounted() {
 	with min_order=1,max_order=4,blocksize=1k,size=1m,fault=read:every=3:times=2
 	for option in min_order=1 max_order=4 aops=simple blocksize=1024 size=1048576 \
 		fault=read:every=3:times=2; do
-		grep ' /mnt foliofs ' /proc/mounts | grep -q "[, ]$option[, ]" || fail "$option is not shown"
+		grep ' /mnt foliofs ' /proc/mounts | grep -q "[, ]${option}[, ]" || fail "$option is not shown"
 	done
 	mount -o remount,size=2m,fault=none /mnt
 	grep -q ' /mnt .*size=2097152' /proc/mounts || fail "size was not changed"
@@ -244,11 +244,11 @@ test_real_tools() {
 		git clone -q /mnt/one /mnt/two
 		git -C /mnt/two fsck --full
 		cmp /bin/busybox /mnt/two/busybox
-		cd /mnt
+		cd /mnt || exit
 		printf '#include <stdio.h>\nint main(void) { return puts("hello") < 0; }\n' >hello.c
 		tcc -o hello hello.c
 		expect "$(./hello)" hello "what the program says"
-		cd /tmp
+		cd /tmp || exit
 		unmount
 	done
 }
