@@ -140,6 +140,13 @@ test_fsx_iomap() {
 	each_shape fsx_shape iomap
 }
 
+# Ranges whose edge lies in a folio that a split has just made as small as it gets.
+test_fsx_split_to_min_order() {
+	for aops in $(all_aops); do
+		fsx_at "aops=$aops,blocksize=16384,min_order=3,max_order=4,size=64m" --ops 800 --seed 2
+	done
+}
+
 test_fsx_with_faults() {
 	for aops in $(all_aops); do
 		for fault in alloc:prob=5 space:prob=3 read:prob=3 writeback:prob=3; do
