@@ -29,6 +29,8 @@ static const char *const fofs_fault_ops[FOFS_NR_FAULTS] = {
 	[FOFS_FAULT_SLOW_WRITEBACK]	= "slow_writeback",
 };
 
+#define OPS "operations: alloc, alloc_large, short_copy, space, [slow_]read, [slow_]writeback"
+
 static bool is_slow(unsigned int op)
 {
 	return op == FOFS_FAULT_SLOW_READ || op == FOFS_FAULT_SLOW_WRITEBACK;
@@ -152,7 +154,7 @@ int fofs_faults_parse(struct fofs_faults *f, char *rule, const char **why)
 	}
 	op = match_string(fofs_fault_ops, FOFS_NR_FAULTS, word);
 	if (op < 0) {
-		*why = "operations: alloc, alloc_large, short_copy, space, [slow_]read, [slow_]writeback";
+		*why = OPS;
 		return -EINVAL;
 	}
 	if (is_slow(op))
