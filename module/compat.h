@@ -174,11 +174,6 @@ typedef const struct kiocb *compat_write_ctx;
 #define MAX_FOLIO_ORDER	ilog2(MAX_FOLIO_NR_PAGES)
 #endif
 
-/* After 6.12: memory for one object, by its type. */
-#ifndef kvzalloc_obj
-#define kvzalloc_obj(obj, gfp)	kvzalloc(sizeof(obj), gfp)
-#endif
-
 /* 6.14: files of tmpfs have folios of all orders; before, of one page or a whole PMD. */
 #define COMPAT_TMPFS_ORDERS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0))
 
@@ -193,6 +188,42 @@ typedef const struct kiocb *compat_write_ctx;
 #ifndef kmalloc_obj
 #define kmalloc_obj(obj, gfp)	kmalloc(sizeof(obj), gfp)
 #define kvzalloc_obj(obj, gfp)	kvzalloc(sizeof(obj), gfp)
+#endif
+
+/* 6.15: ->mkdir() returns a dentry, or an error as one. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+typedef int compat_mkdir_ret;
+#define compat_mkdir_ret(err)	(err)
+#else
+typedef struct dentry *compat_mkdir_ret;
+#define compat_mkdir_ret(err)	ERR_PTR(err)
+#endif
+
+/* After 6.12: ->create() is no longer told whether the file must be new. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+#define compat_create_args(idmap, dir, dentry, mode)				\
+	struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,	\
+	umode_t mode, bool excl
+#else
+#define compat_create_args(idmap, dir, dentry, mode)				\
+	struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry, umode_t mode
+#endif
+
+/*
+ * 6.19: a dentry that has nothing but memory behind it is made persistent;
+ * before, it kept a reference that kill_litter_super() dropped.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+static inline void compat_make_persistent(struct dentry *dentry, struct inode *inode)
+{
+	d_instantiate(dentry, inode);
+	dget(dentry);
+}
+
+#define compat_kill_persistent_super(sb)	kill_litter_super(sb)
+#else
+#define compat_make_persistent(dentry, inode)	d_make_persistent(dentry, inode)
+#define compat_kill_persistent_super(sb)	kill_anon_super(sb)
 #endif
 
 #endif /* FOLIOLAB_COMPAT_H */

@@ -9,6 +9,7 @@
 #include <linux/module.h>
 
 #include "census.h"
+#include "foliofs.h"
 #include "foliolab.h"
 #include "inspect.h"
 
@@ -20,6 +21,7 @@ static const struct {
 } parts[] = {
 	{ inspect_start },
 	{ census_start, census_stop },
+	{ foliofs_start, foliofs_stop },
 };
 
 static void foliolab_stop(size_t started)
