@@ -22,6 +22,9 @@
 /* Byte position in a file of the start of a page index. */
 #define FXT_POS(index)	((loff_t)(index) << PAGE_SHIFT)
 
+/* A page index that an int cannot hold, nor 32 bits where an index has more. */
+#define FXT_FAR		(1UL << (BITS_PER_LONG > 32 ? 33 : 31))
+
 /* An operation of the page cache on the filesystem, as the fixture records it. */
 enum fxt_op {
 	FXT_READ_FOLIO,

@@ -266,7 +266,7 @@ static void folio_split_again_and_again(struct kunit *test)
 
 	prandom_seed_state(&rnd, seed);
 	/* Far enough in the file that an index cut to 32 bits is another one. */
-	f->index = (5UL << 32) + 512;
+	f->index = FXT_FAR + 512;
 	i_size_write(&f->fx->inode, FXT_POS(f->index + 1024));
 	folio = add_folio(f, FXT_DIRTY);
 	folio_unlock(folio);
