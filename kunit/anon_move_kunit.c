@@ -719,8 +719,8 @@ static void migrate_file_folio(struct kunit *test)
 		fxt_touch(test, TO + 5 * PAGE_SIZE, part, false);
 		fxa_expect(f, "before, way", i);
 		fxa_drain();
-		dirty = fxa_node_stat(NR_FILE_DIRTY);
-		pages = fxa_node_stat(NR_FILE_PAGES);
+		dirty = fxt_node_stat(NR_FILE_DIRTY);
+		pages = fxt_node_stat(NR_FILE_PAGES);
 		if (held) {
 			folio_get(old);
 			f->held = old;
@@ -743,8 +743,8 @@ static void migrate_file_folio(struct kunit *test)
 		fxa_expect_state(f, 1, TO + 5 * PAGE_SIZE - (f->nr / 2 << PAGE_SHIFT), f->nr / 2,
 				 part, SHARED | FXA_WRITE, SHARED, "migrated, way", i);
 		fxa_expect(f, "migrated, way", i);
-		KUNIT_EXPECT_EQ(test, dirty, fxa_node_stat(NR_FILE_DIRTY));
-		KUNIT_EXPECT_EQ(test, pages, fxa_node_stat(NR_FILE_PAGES));
+		KUNIT_EXPECT_EQ(test, dirty, fxt_node_stat(NR_FILE_DIRTY));
+		KUNIT_EXPECT_EQ(test, pages, fxt_node_stat(NR_FILE_PAGES));
 		for (k = 0; k < f->nr; k++)
 			if (xa_load(&fxt_mapping(fx)->i_pages, INDEX + k) != now)
 				KUNIT_FAIL(test, "index %lu, way %u", k, i);

@@ -85,14 +85,6 @@ static void set_shadow(struct folio_fixture *fx, pgoff_t index, unsigned int ord
 	KUNIT_ASSERT_EQ(fx->test, 0, xas_error(&xas));
 }
 
-static unsigned long free_pages_now(void)
-{
-	struct sysinfo info;
-
-	si_meminfo(&info);
-	return info.freeram;
-}
-
 /* Filling the page cache. */
 
 /* What lies where the folio goes: the order of the shadow entry, or none. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the suites mm_failure and mm_failure_map share: a call, repeated on the same
+ * What the suites mm_failure and mm_failure_{map,fs,shmem} share: a call, repeated on the same
  * state, whose first, second, ... allocation fails: alone, then with all that follow
  * it. The loop ends when the call needs no further allocation. Whatever failed, the
  * call must say so or do without, lose nothing, leak nothing and leave nothing
@@ -103,6 +103,15 @@ static inline void clear(struct folio_fixture *fx)
 	if (!xa_find(&mapping->i_pages, &index, ULONG_MAX, XA_PRESENT))
 		xa_destroy(&mapping->i_pages);
 	start_over(fx);
+}
+
+/* To be compared with itself before; others allocate too. */
+static inline unsigned long free_pages_now(void)
+{
+	struct sysinfo info;
+
+	si_meminfo(&info);
+	return info.freeram;
 }
 
 #endif /* FOLIO_KUNIT_FAILURE_MODEL_H */

@@ -271,22 +271,6 @@ static void add_folio_over_shadow(struct kunit *test)
 	}
 }
 
-/* The whole system's count, with what the CPUs have not yet folded in. */
-static long node_stat(enum node_stat_item item)
-{
-	long sum = 0;
-	int nid, cpu;
-
-	for_each_online_node(nid) {
-		pg_data_t *pgdat = NODE_DATA(nid);
-
-		sum += atomic_long_read(&pgdat->vm_stat[item]);
-		for_each_online_cpu(cpu)
-			sum += per_cpu_ptr(pgdat->per_cpu_nodestats, cpu)->vm_node_stat_diff[item];
-	}
-	return sum;
-}
-
 static void step_add(struct folio_fixture *fx, struct folio *folio)
 {
 	KUNIT_ASSERT_EQ(fx->test, 0, insert_drained(fx, folio, BASE));
@@ -366,11 +350,11 @@ static void add_remove_statistics(struct kunit *test)
 					folio_put(folio);
 				folio = new_folio(fx, order);
 			}
-			files_before = node_stat(NR_FILE_PAGES);
-			thps_before = node_stat(NR_FILE_THPS);
+			files_before = fxt_sum_node_stat(NR_FILE_PAGES);
+			thps_before = fxt_sum_node_stat(NR_FILE_THPS);
 			stat_steps[i].run(fx, folio);
-			got[i].files = node_stat(NR_FILE_PAGES) - files_before;
-			got[i].thps = node_stat(NR_FILE_THPS) - thps_before;
+			got[i].files = fxt_sum_node_stat(NR_FILE_PAGES) - files_before;
+			got[i].thps = fxt_sum_node_stat(NR_FILE_THPS) - thps_before;
 			got[i].right |= got[i].files == sign * nr && got[i].thps == sign * thps;
 			wrong += !got[i].right;
 			KUNIT_ASSERT_EQ_MSG(test, folio_ref_count(folio),

@@ -22,6 +22,9 @@
 /* Byte position in a file of the start of a page index. */
 #define FXT_POS(index)	((loff_t)(index) << PAGE_SHIFT)
 
+/* A page index that an int cannot hold, nor 32 bits where an index has more. */
+#define FXT_FAR		(1UL << (BITS_PER_LONG > 32 ? 33 : 31))
+
 /* An operation of the page cache on the filesystem, as the fixture records it. */
 enum fxt_op {
 	FXT_READ_FOLIO,
@@ -195,6 +198,7 @@ void fxt_end_mm(struct kunit *test, struct mm_struct *mm);
 /* fixture_bdi.c: a backing device for the fixture's superblock, and exact statistics. */
 
 struct backing_dev_info *fxt_setup_bdi(struct folio_fixture *fx);
+long fxt_sum_node_stat(enum node_stat_item item);
 long fxt_node_stat(enum node_stat_item item);
 long fxt_zone_stat(enum zone_stat_item item);
 
@@ -323,7 +327,6 @@ void fxa_expect_state(struct fxa *f, unsigned int mm, unsigned long addr, unsign
 		      unsigned long nr, unsigned int mask, unsigned int want,
 		      const char *when, unsigned long arg);
 void fxa_expect(struct fxa *f, const char *when, unsigned long arg);
-long fxa_node_stat(enum node_stat_item item);
 long fxa_mthp_stat(unsigned int order, unsigned int item);
 
 /* The kernel's functions that stock kernels do not export. */

@@ -21,7 +21,6 @@
 
 #if __has_include(<kunit/mm.h>)
 #include <kunit/mm.h>
-#include <linux/delay.h>
 #include <linux/huge_mm.h>
 #include <linux/leafops.h>
 #include <linux/migrate.h>
@@ -73,42 +72,6 @@ void fxa_drain(void)
 	lru_add_drain_all();
 }
 EXPORT_SYMBOL_NS_GPL(fxa_drain, COMPAT_NS(FOLIO_KUNIT));
-
-static long sum_node(enum node_stat_item item)
-{
-	pg_data_t *pgdat = NODE_DATA(first_online_node);
-	long sum = atomic_long_read(&pgdat->vm_stat[item]);
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += per_cpu_ptr(pgdat->per_cpu_nodestats, cpu)->vm_node_stat_diff[item];
-	return sum;
-}
-
-/* Another CPU may be folding just now: see node_counter() in mapcount_model.h. */
-static long stable_node(enum node_stat_item item)
-{
-	long last, sum = sum_node(item);
-
-	do {
-		last = sum;
-		usleep_range(200, 400);
-		sum = sum_node(item);
-	} while (sum != last);
-	return sum;
-}
-
-/**
- * fxa_node_stat() - a statistic of the node, with what no CPU has folded into it yet
- * @item: NR_*
- *
- * Return: the number of pages.
- */
-long fxa_node_stat(enum node_stat_item item)
-{
-	return stable_node(item);
-}
-EXPORT_SYMBOL_NS_GPL(fxa_node_stat, COMPAT_NS(FOLIO_KUNIT));
 
 /**
  * fxa_mthp_stat() - a statistic of the folios of one order
@@ -234,7 +197,7 @@ struct fxa *fxa_start(struct kunit *test, unsigned int order, bool pmd)
 	fxa_set_orders(f, 0);
 	lru_add_drain_all();
 	for (i = 0; i < ARRAY_SIZE(node_items); i++)
-		f->priv->node[i] = stable_node(node_items[i]);
+		f->priv->node[i] = fxt_node_stat(node_items[i]);
 	for (i = 0; i <= FXA_PMD_ORDER; i++) {
 		f->priv->nr_anon[i] = nr_anon(i);
 		f->priv->nr_partial[i] = nr_partial(i);
@@ -867,9 +830,9 @@ void fxa_expect(struct fxa *f, const char *when, unsigned long arg)
 		partial[order] += folio_test_partially_mapped(found->folio);
 	}
 	for (i = 0; i < ARRAY_SIZE(node_items); i++)
-		if (sum_node(node_items[i]) - priv->node[i] != want[i])
-			fail(f, node_names[i], want[i], stable_node(node_items[i]) - priv->node[i],
-			     NULL, when, arg);
+		if (fxt_sum_node_stat(node_items[i]) - priv->node[i] != want[i])
+			fail(f, node_names[i], want[i],
+			     fxt_node_stat(node_items[i]) - priv->node[i], NULL, when, arg);
 	for (i = 1; i <= FXA_PMD_ORDER && !f->had_swap; i++) {
 		fail(f, "NR_ANON of an order", anon[i], nr_anon(i) - priv->nr_anon[i], NULL,
 		     when, arg);
@@ -1138,7 +1101,6 @@ STUB(void, fxa_expect_data, struct fxa *f, RANGE, int tag, const char *when, ULO
 STUB(void, fxa_expect_state, struct fxa *f, RANGE, unsigned int mask, unsigned int want,
      const char *when, ULONG arg);
 STUB(void, fxa_expect, struct fxa *f, const char *when, ULONG arg);
-STUB(long, fxa_node_stat, enum node_stat_item item);
 STUB(long, fxa_mthp_stat, unsigned int order, unsigned int item);
 STUB(int, fxa_mprotect, struct fxa *f, RANGE, ULONG prot);
 STUB(int, fxa_madvise, struct fxa *f, RANGE, int advice);

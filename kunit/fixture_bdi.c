@@ -5,6 +5,7 @@
  * read and written is the business of the case's address_space operations.
  */
 #include <linux/backing-dev.h>
+#include <linux/delay.h>
 #include <linux/mmzone.h>
 #include <linux/module.h>
 #include <linux/vmstat.h>
@@ -32,7 +33,18 @@ struct backing_dev_info *fxt_setup_bdi(struct folio_fixture *fx)
 }
 EXPORT_SYMBOL_NS_GPL(fxt_setup_bdi, COMPAT_NS(FOLIO_KUNIT));
 
-static long sum_node_stat(enum node_stat_item item)
+/**
+ * fxt_sum_node_stat() - a node statistic at a glance, over all nodes
+ * @item: the statistic, one that counts pages
+ *
+ * A CPU that folds its share meanwhile has it nowhere for a moment: who finds the
+ * sum wrong asks fxt_node_stat().
+ *
+ * Context: any.
+ *
+ * Return: pages, with what the CPUs have not yet added to the global counters.
+ */
+long fxt_sum_node_stat(enum node_stat_item item)
 {
 	long sum = 0;
 	int nid, cpu;
@@ -46,21 +58,25 @@ static long sum_node_stat(enum node_stat_item item)
 	}
 	return sum;
 }
+EXPORT_SYMBOL_NS_GPL(fxt_sum_node_stat, COMPAT_NS(FOLIO_KUNIT));
 
 /**
  * fxt_node_stat() - the exact value of a node statistic, over all nodes
  * @item: the statistic, one that counts pages
  *
+ * Context: sleeps a little.
+ *
  * Return: pages, with what the CPUs have not yet added to the global counters.
  */
 long fxt_node_stat(enum node_stat_item item)
 {
-	long old, sum = sum_node_stat(item);
+	long old, sum = fxt_sum_node_stat(item);
 
-	/* A CPU that folds its share meanwhile has it nowhere for a moment. */
+	/* What moves meanwhile is missed or counted twice, but not for long. */
 	do {
 		old = sum;
-		sum = sum_node_stat(item);
+		usleep_range(200, 400);
+		sum = fxt_sum_node_stat(item);
 	} while (sum != old);
 	return sum;
 }

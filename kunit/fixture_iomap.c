@@ -95,7 +95,7 @@ static void find_extent(struct iom_fs *fs, loff_t pos, loff_t *from, loff_t *to)
 	*from = fs->base + ((loff_t)first << SECTOR_SHIFT);
 	*to = fs->base + ((loff_t)last << SECTOR_SHIFT);
 	if (fs->max_extent) {
-		loff_t cut = fs->base + rounddown(pos - fs->base, fs->max_extent);
+		loff_t cut = fs->base + rounddown((size_t)(pos - fs->base), fs->max_extent);
 
 		*from = max(*from, cut);
 		*to = min_t(loff_t, *to, cut + fs->max_extent);
@@ -579,8 +579,12 @@ struct folio *iom_add_folio(struct iom_fs *fs, loff_t pos, unsigned int order)
 
 	KUNIT_ASSERT_NOT_NULL(fs->test, folio);
 	KUNIT_ASSERT_EQ(fs->test, folio_order(folio), order);
-	for (i = 0; i < folio_nr_pages(folio); i++)
-		memset(page_address(folio_page(folio, i)), GARBAGE, PAGE_SIZE);
+	for (i = 0; i < folio_nr_pages(folio); i++) {
+		void *bytes = kmap_local_folio(folio, i * PAGE_SIZE);
+
+		memset(bytes, GARBAGE, PAGE_SIZE);
+		kunmap_local(bytes);
+	}
 	KUNIT_ASSERT_EQ(fs->test, 0, filemap_add_folio(iom_mapping(fs), folio, pos >> PAGE_SHIFT,
 						       GFP_KERNEL));
 	folio_unlock(folio);
@@ -905,19 +909,21 @@ EXPORT_SYMBOL_NS_GPL(iom_bitmap, COMPAT_NS(FOLIO_KUNIT));
 void iom_expect_asked_map(struct iom_fs *fs, enum iom_op op, const unsigned long *map,
 			  loff_t from, loff_t to)
 {
-	size_t bs = iom_blocksize(fs), first = (from - fs->base) / bs;
-	size_t nr = (to - from) / bs, b, want = 0;
+	size_t bs = iom_blocksize(fs), first = (size_t)(from - fs->base) / bs;
+	size_t nr = (size_t)(to - from) / bs, b, want = 0;
 	unsigned long *asked = iom_bitmap(fs);
 	unsigned int i;
 
 	for (i = 0; i < min(fs->nr_ios, IOM_MAX_IOS); i++) {
 		const struct iom_io *io = &fs->ios[i];
+		size_t at;
 
 		if (io->op != op)
 			continue;
 		KUNIT_EXPECT_TRUE_MSG(fs->test, IS_ALIGNED(io->pos | io->len, bs),
 				      "block size %zu: %llu at %lld", bs, io->len, io->pos);
-		for (b = (io->pos - fs->base) / bs; b < (io->pos - fs->base + io->len) / bs; b++) {
+		at = io->pos - fs->base;
+		for (b = at / bs; b < (at + (size_t)io->len) / bs; b++) {
 			KUNIT_EXPECT_TRUE_MSG(fs->test, b >= first && b < first + nr,
 					      "block %zu of %zu bytes", b, bs);
 			KUNIT_EXPECT_FALSE_MSG(fs->test, __test_and_set_bit(b, asked),

@@ -232,7 +232,7 @@ static void read_folio_keeps_written(struct kunit *test)
 			folio = iom_add_one(fs, order, true);
 			pos = folio_pos(folio);
 			bitmap_zero(want, fs->size >> SECTOR_SHIFT);
-			bitmap_set(want, (pos - fs->base) / bs, size / bs);
+			bitmap_set(want, (size_t)(pos - fs->base) / bs, size / bs);
 			/* One range, or two with a gap for the read in the middle. */
 			for (again = 0; again < 1 + w / ARRAY_SIZE(writes); again++) {
 				unsigned int k = (w + 2 * again) % ARRAY_SIZE(writes);
@@ -240,7 +240,7 @@ static void read_folio_keeps_written(struct kunit *test)
 				size_t len = writes[k].to * unit - from;
 
 				KUNIT_ASSERT_EQ(test, iom_write(fs, pos + from, len, 0), len);
-				bitmap_clear(want, (pos + from - fs->base) / bs, len / bs);
+				bitmap_clear(want, (size_t)(pos + from - fs->base) / bs, len / bs);
 			}
 			KUNIT_EXPECT_EQ_MSG(test, iom_count(fs, IOM_READ), 0, "write %u", w);
 			iom_read_folio(fs, folio);
@@ -518,7 +518,7 @@ static void invalidate_folio_blocks(struct kunit *test)
 				fs->fx->inode.i_blkbits = iom_blkbits[i];
 				folio = iom_add_one(fs, order, true);
 				pos = folio_pos(folio);
-				first = (pos - fs->base) / bs;
+				first = (size_t)(pos - fs->base) / bs;
 				iom_read_folio(fs, folio);
 				folio_mark_dirty(folio);
 				folio_lock(folio);

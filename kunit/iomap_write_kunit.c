@@ -408,7 +408,8 @@ static void write_extends_over_scribble(struct kunit *test)
 			iom_read_folio(fs, folio);
 			folio_mark_dirty(folio);
 			i_size_write(&fs->fx->inode, folio_pos(folio) + eofs[e]);
-			memset(folio_address(folio) + eofs[e], 0x99, size - eofs[e]);
+			memset(fs->buf, 0x99, size - eofs[e]);
+			memcpy_to_folio(folio, eofs[e], fs->buf, size - eofs[e]);
 			iom_model_zeroes(fs, folio_pos(folio) + eofs[e], pos);
 			KUNIT_ASSERT_EQ(test, iom_write(fs, pos, 1, 0), 1);
 			iom_expect_cache(fs, folio_pos(folio), folio_pos(folio) + size);
@@ -792,7 +793,8 @@ static void writeback_dirty_runs(struct kunit *test)
 				if (!(masks[m] & 1 << k))
 					continue;
 				KUNIT_ASSERT_EQ(test, iom_write(fs, pos + k * unit, unit, 0), unit);
-				bitmap_set(want, (pos - fs->base + k * unit) / bs, unit / bs);
+				bitmap_set(want, (size_t)(pos - fs->base + k * unit) / bs,
+					   unit / bs);
 			}
 			if (m % 3 == 2)
 				fs->max_write = bs * max_t(size_t, 1, size / bs / 64);
@@ -1061,14 +1063,15 @@ static void delalloc_release_blocks(struct kunit *test)
 				if (!(mask & 1 << k))
 					continue;
 				KUNIT_ASSERT_EQ(test, iom_write(fs, pos + k * unit, unit, 0), unit);
-				bitmap_clear(want, (pos - fs->base + k * unit) / bs, unit / bs);
+				bitmap_clear(want, (size_t)(pos - fs->base + k * unit) / bs,
+					     unit / bs);
 			}
 			for (e = 0; e < 3; e++) {
 				/* From the start; from the third part; EOF after the sixth. */
 				from = e == 1 ? pos + 2 * unit : fs->base;
 				if (e == 2) {
 					i_size_write(&fs->fx->inode, pos + 6 * unit);
-					bitmap_set(want, (pos + 6 * unit - fs->base) / bs,
+					bitmap_set(want, (size_t)(pos + 6 * unit - fs->base) / bs,
 						   2 * unit / bs);
 				}
 				iom_forget(fs);
@@ -1099,7 +1102,7 @@ KUNIT_ARRAY_PARAM_DESC(random, random_params, desc);
 /* The blocks that a write made dirty, as far as they are before EOF. */
 static void dirty_blocks(struct iom_fs *fs, unsigned long *dirty, loff_t from, loff_t to)
 {
-	size_t bs = iom_blocksize(fs), first = (from - fs->base) / bs;
+	size_t bs = iom_blocksize(fs), first = (size_t)(from - fs->base) / bs;
 
 	bitmap_set(dirty, first, DIV_ROUND_UP(to - fs->base, bs) - first);
 }

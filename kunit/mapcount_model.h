@@ -61,7 +61,6 @@ struct maps {
 	unsigned int order;
 	unsigned long nr;
 	bool anon;	/* the folio is anonymous: nothing but mappings refers to it */
-	pg_data_t *pgdat;
 	long file_mapped, file_pmdmapped, anon_mapped, anon_thps;	/* before */
 	struct mm_struct *mm[MAX_MMS];
 	struct window windows[MAX_WINDOWS];
@@ -98,33 +97,6 @@ static unsigned int parts_of(unsigned long nr, struct part *parts)
 	return n;
 }
 
-/* A node counter with what the CPUs have not yet folded into it. */
-static long sum_node_counter(pg_data_t *pgdat, enum node_stat_item item)
-{
-	long sum = atomic_long_read(&pgdat->vm_stat[item]);
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += per_cpu_ptr(pgdat->per_cpu_nodestats, cpu)->vm_node_stat_diff[item];
-	return sum;
-}
-
-/*
- * Another CPU may be folding just now, and the sum miss or repeat what moves:
- * it counts when it has stayed the same for a while.
- */
-static long node_counter(pg_data_t *pgdat, enum node_stat_item item)
-{
-	long last, sum = sum_node_counter(pgdat, item);
-
-	do {
-		last = sum;
-		usleep_range(200, 400);
-		sum = sum_node_counter(pgdat, item);
-	} while (sum != last);
-	return sum;
-}
-
 /* Drops the references that this CPU's LRU batches hold. */
 static void drain_lru(void)
 {
@@ -148,11 +120,10 @@ static struct maps *start_maps(struct kunit *test, unsigned int order)
 	KUNIT_ASSERT_EQ(test, order, folio_order(m->folio));
 	for (i = 0; i < MAX_MMS; i++)
 		m->mm[i] = fxt_new_mm(test);
-	m->pgdat = folio_pgdat(m->folio);
-	m->file_mapped = node_counter(m->pgdat, NR_FILE_MAPPED);
-	m->file_pmdmapped = node_counter(m->pgdat, NR_FILE_PMDMAPPED);
-	m->anon_mapped = node_counter(m->pgdat, NR_ANON_MAPPED);
-	m->anon_thps = node_counter(m->pgdat, NR_ANON_THPS);
+	m->file_mapped = fxt_node_stat(NR_FILE_MAPPED);
+	m->file_pmdmapped = fxt_node_stat(NR_FILE_PMDMAPPED);
+	m->anon_mapped = fxt_node_stat(NR_ANON_MAPPED);
+	m->anon_thps = fxt_node_stat(NR_ANON_THPS);
 	return m;
 }
 
@@ -172,10 +143,10 @@ static void expect_eq(struct maps *m, long want, long got, const char *what,
 static void expect_node(struct maps *m, long want, enum node_stat_item item, long before,
 			const char *what, const char *when, unsigned long arg)
 {
-	long got = sum_node_counter(m->pgdat, item) - before;
+	long got = fxt_sum_node_stat(item) - before;
 
 	if (got != want)
-		got = node_counter(m->pgdat, item) - before;
+		got = fxt_node_stat(item) - before;
 	expect_eq(m, want, got, what, when, arg);
 }
 

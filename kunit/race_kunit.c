@@ -283,7 +283,7 @@ static struct race *new_race(struct kunit *test, const enum use *uses)
 	folio = fxt_new_folio(race->fx, FIRST, 0);
 	for (i = 0; i < race->nr; i++) {
 		fxt_stamp(race->fx, folio, FIRST + i);
-		memcpy(&race->stamps[2 * i], folio_address(folio), 2 * sizeof(u64));
+		memcpy_from_folio((char *)&race->stamps[2 * i], folio, 0, 2 * sizeof(u64));
 	}
 	folio_put(folio);
 	for (i = 0; i < MAX_RACERS && uses[i]; i++)
@@ -392,10 +392,10 @@ static void fill(struct race *race)
 /* A range that begins and ends anywhere, often within one folio, in bytes. */
 static void choose_range(struct race *race, loff_t *from, loff_t *to)
 {
-	loff_t size = race->nr << PAGE_SHIFT;
+	loff_t size = (loff_t)race->nr << PAGE_SHIFT;
 	loff_t len = prandom_u32_state(&race->rnd) % (3 * PAGE_SIZE << race->order) + 8;
 
-	*from = round_down(prandom_u32_state(&race->rnd) % size, 8);
+	*from = round_down(prandom_u32_state(&race->rnd) % (u32)size, 8);
 	if (prandom_u32_state(&race->rnd) % 2)
 		*from = round_down(*from, PAGE_SIZE);
 	*to = min(round_up(*from + len, 8), size);
@@ -581,11 +581,12 @@ static void copy_folio(struct race *race, struct folio *folio, u64 *disk)
 	unsigned long i, page = folio->index - FIRST;
 
 	for (i = 0; i < folio_nr_pages(folio); i++) {
-		const u64 *words = folio_address(folio) + (i << PAGE_SHIFT);
+		const u64 *words = kmap_local_folio(folio, i << PAGE_SHIFT);
 		unsigned int w;
 
 		for (w = 0; w < NR_WORDS; w++)
 			disk[(page + i) * NR_WORDS + w] = READ_ONCE(words[w]);
+		kunmap_local(words);
 	}
 }
 
@@ -594,8 +595,11 @@ static void expect_on_disk(struct race *race, struct folio *folio, const u64 *di
 	unsigned long i, page = folio->index - FIRST;
 
 	for (i = 0; i < folio_nr_pages(folio); i++) {
-		if (!memcmp(folio_address(folio) + (i << PAGE_SHIFT), disk + (page + i) * NR_WORDS,
-			    NR_WORDS * sizeof(u64)))
+		const u64 *words = kmap_local_folio(folio, i << PAGE_SHIFT);
+		bool same = !memcmp(words, disk + (page + i) * NR_WORDS, NR_WORDS * sizeof(u64));
+
+		kunmap_local(words);
+		if (same)
 			continue;
 		KUNIT_FAIL(race->test, "step %u: page %lu is clean, and not as it was written back",
 			   race->step, page + i);

@@ -475,7 +475,7 @@ static void read_stream_once(struct kunit *test)
 
 			m = (p + e) % ARRAY_SIZE(maxes);
 			/* Each byte of a long file need not be read a kilobyte at a time. */
-			if (eofs[e] / pieces[p] > 200)
+			if ((size_t)eofs[e] / pieces[p] > 200)
 				continue;
 			reset_state(rf, maxes[m]);
 			i_size_write(&rf->fx->inode, eofs[e]);

@@ -353,12 +353,11 @@ static void fallocate_enospc_undone(struct kunit *test)
 	const struct fxt_range want[] = { { index + 4, 0 }, { index + 512, order },
 					  { index + 2048, 0 } };
 	struct shm_stats before;
-	struct folio *folio;
 
 	i_size_write(shm_inode(fx), FXT_POS(index + 4096));
 	fxt_add_shmem(fx, index + 4, 0);
 	fxt_add_shmem(fx, index + 512, order);
-	folio = fxt_add_shmem(fx, index + 2048, 0);
+	fxt_add_shmem(fx, index + 2048, 0);
 	i_size_write(shm_inode(fx), FXT_POS(index + 600));
 	info->fallocend = 7;
 	before = shm_read_stats();

@@ -441,6 +441,69 @@ static void seek_data_and_hole(struct kunit *test)
 			vfs_llseek(fx->file, FXT_POS(data), SEEK_HOLE));
 }
 
+#ifdef CONFIG_MEMORY_FAILURE
+/* One page of a file fails: it alone is lost, and whoever wants its bytes is told. */
+static void lose_page(struct folio_fixture *fx, unsigned int order, unsigned long lost)
+{
+	const unsigned long nr = 1UL << order;
+	const loff_t pos = FXT_POS(FIRST), bad = pos + FXT_POS(lost);
+	struct kunit *test = fx->test;
+	loff_t at = bad;
+	unsigned long i;
+	struct page *page;
+	u8 byte = 0;
+
+	shm_start_over(fx);
+	page = folio_page(fxt_add_shmem(fx, FIRST, order), lost);
+	KUNIT_EXPECT_EQ(test, 0, memory_failure(page_to_pfn(page), MF_SW_SIMULATED));
+	KUNIT_EXPECT_EQ(test, nr, fxt_mapping(fx)->nrpages);
+	for (i = 0; i < nr; i++) {
+		struct folio *folio = xa_load(&fxt_mapping(fx)->i_pages, FIRST + i);
+
+		KUNIT_ASSERT_NOT_NULL(test, folio);
+		KUNIT_EXPECT_EQ_MSG(test, 0, folio_order(folio), "page %lu", i);
+		KUNIT_EXPECT_EQ_MSG(test, i == lost, PageHWPoison(&folio->page), "page %lu", i);
+		if (i == lost)
+			KUNIT_EXPECT_PTR_EQ(test, page, &folio->page);
+		else
+			KUNIT_EXPECT_TRUE_MSG(test, folio_test_dirty(folio), "page %lu", i);
+	}
+	KUNIT_EXPECT_EQ(test, -EIO, kernel_read(fx->file, &byte, 1, &at));
+	KUNIT_EXPECT_EQ(test, -EIO, kernel_write(fx->file, &byte, 1, &at));
+	fxt_read_stamped(fx, pos, bad, false);
+	fxt_read_stamped(fx, bad + PAGE_SIZE, pos + FXT_POS(nr), false);
+	shm_expect_accounts(fx);
+	/* A hole frees the index; the page stays out of use until it is mended. */
+	shm_punch(fx, bad, bad + PAGE_SIZE);
+	fxt_read_stamped(fx, bad, bad + PAGE_SIZE, true);
+	shm_write(fx, bad, bad + PAGE_SIZE);
+	fxt_read_stamped(fx, pos, pos + FXT_POS(nr), false);
+	shm_expect_folios(fx);
+	KUNIT_EXPECT_TRUE(test, PageHWPoison(page));
+	KUNIT_EXPECT_EQ(test, 1, page_ref_count(page));
+	KUNIT_EXPECT_EQ(test, 0, unpoison_memory(page_to_pfn(page)));
+}
+#endif
+
+static void memory_failure_each_page(struct kunit *test)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	unsigned int order = fxt_order(test), i;
+	struct folio_fixture *fx = shm_file(test);
+	const unsigned long nr = 1UL << order, pages[] = { 0, nr / 2, nr - 1 };
+
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		if (i && pages[i] == pages[i - 1])
+			continue;
+		lose_page(fx, order, pages[i]);
+		if (failed_at(test, "order %u, page %lu", order, pages[i]))
+			return;
+	}
+#else
+	kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+#endif
+}
+
 static struct kunit_case shmem_cases[] = {
 	KUNIT_CASE_PARAM(write_whole_folio, order_gen_params),
 	KUNIT_CASE_PARAM(write_part_of_new_folio, order_gen_params),
@@ -452,6 +515,7 @@ static struct kunit_case shmem_cases[] = {
 	KUNIT_CASE_PARAM(get_folio_each_way, get_gen_params),
 	KUNIT_CASE_PARAM(read_holes, order_gen_params),
 	KUNIT_CASE_PARAM(seek_data_and_hole, order_gen_params),
+	KUNIT_CASE_PARAM(memory_failure_each_page, order_gen_params),
 	{}
 };
 

@@ -144,19 +144,6 @@ static inline void shm_expect_folios(struct folio_fixture *fx)
 	}
 }
 
-/* What the statistics of all nodes say, with what waits in each CPU's part. */
-static inline long shm_node_stat(enum node_stat_item item)
-{
-	long sum = atomic_long_read(&vm_node_stat[item]);
-	int cpu;
-
-#ifdef CONFIG_SMP
-	for_each_online_cpu(cpu)
-		sum += per_cpu_ptr(NODE_DATA(0)->per_cpu_nodestats, cpu)->vm_node_stat_diff[item];
-#endif
-	return sum;
-}
-
 struct shm_stats {
 	long shmem;
 	long file;
@@ -166,8 +153,8 @@ struct shm_stats {
 static inline struct shm_stats shm_read_stats(void)
 {
 	return (struct shm_stats) {
-		shm_node_stat(NR_SHMEM), shm_node_stat(NR_FILE_PAGES),
-		shm_node_stat(NR_SHMEM_THPS),
+		fxt_node_stat(NR_SHMEM), fxt_node_stat(NR_FILE_PAGES),
+		fxt_node_stat(NR_SHMEM_THPS),
 	};
 }
 
@@ -177,8 +164,6 @@ static inline void shm_expect_stats(struct kunit *test, struct shm_stats before,
 {
 	struct shm_stats now = shm_read_stats();
 
-	if (IS_ENABLED(CONFIG_NUMA))
-		return;
 	KUNIT_EXPECT_EQ(test, pages, now.shmem - before.shmem);
 	KUNIT_EXPECT_EQ(test, thps, now.thps - before.thps);
 	/* Of the cache of disks too, which comes and goes where there is swap. */

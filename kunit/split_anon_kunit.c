@@ -135,8 +135,8 @@ static struct folio *add_anon(struct anon_split *a)
 		a->folios[i] = NR_FOLIOS(i);
 	a->partial = NR_PARTIAL(order);
 	a->deferred = NR_DEFERRED(order);
-	a->anon_mapped = sum_node_counter(NODE_DATA(numa_node_id()), NR_ANON_MAPPED);
-	a->anon_thps = sum_node_counter(NODE_DATA(numa_node_id()), NR_ANON_THPS);
+	a->anon_mapped = fxt_sum_node_stat(NR_ANON_MAPPED);
+	a->anon_thps = fxt_sum_node_stat(NR_ANON_THPS);
 	KUNIT_ASSERT_EQ(test, MAP_AT,
 			vm_mmap(NULL, MAP_AT, a->nr << PAGE_SHIFT, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0));

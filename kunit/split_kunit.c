@@ -80,7 +80,7 @@ static struct folio *add_folio(struct file_split *f, unsigned int state)
 	fxt_add_folio(fx, index - 1, 0, state);
 	fxt_add_folio(fx, index + (1UL << order), 0, state);
 	drain_lru(fx);
-	f->thps = sum_node_counter(NODE_DATA(numa_node_id()), NR_FILE_THPS);
+	f->thps = fxt_sum_node_stat(NR_FILE_THPS);
 	folio = fxt_add_folio(fx, index, order, state);
 	folio_get(folio);
 	folio_lock(folio);
@@ -104,7 +104,6 @@ static void prepare_file_split(struct file_split *f, unsigned int new_order, uns
 			       bool uniform)
 {
 	struct split *s = &f->split;
-	pg_data_t *pgdat = folio_pgdat(s->folio);
 	unsigned int i;
 
 	s->new_order = new_order;
@@ -113,8 +112,8 @@ static void prepare_file_split(struct file_split *f, unsigned int new_order, uns
 	prepare_split(s);
 	for (i = 0; i < ARRAY_SIZE(marks); i++)
 		f->marks[i] = xa_get_mark(&fxt_mapping(f->fx)->i_pages, s->index, marks[i]);
-	f->file_pages = sum_node_counter(pgdat, NR_FILE_PAGES);
-	f->dirty = sum_node_counter(pgdat, NR_FILE_DIRTY);
+	f->file_pages = fxt_sum_node_stat(NR_FILE_PAGES);
+	f->dirty = fxt_sum_node_stat(NR_FILE_DIRTY);
 }
 
 static bool page_is_cached(struct file_split *f, unsigned int i, pgoff_t end)
@@ -267,7 +266,7 @@ static void folio_split_again_and_again(struct kunit *test)
 
 	prandom_seed_state(&rnd, seed);
 	/* Far enough in the file that an index cut to 32 bits is another one. */
-	f->index = (5UL << 32) + 512;
+	f->index = FXT_FAR + 512;
 	i_size_write(&f->fx->inode, FXT_POS(f->index + 1024));
 	folio = add_folio(f, FXT_DIRTY);
 	folio_unlock(folio);
@@ -339,7 +338,7 @@ static void change_flags(struct folio *folio, unsigned long flags, bool set)
 
 static long lru_counter(struct folio *folio, enum lru_list lru)
 {
-	return sum_node_counter(folio_pgdat(folio), NR_LRU_BASE + lru);
+	return fxt_sum_node_stat(NR_LRU_BASE + lru);
 }
 
 static void folio_split_keeps_flags(struct kunit *test)

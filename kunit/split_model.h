@@ -142,17 +142,6 @@ static unsigned long first_word(struct page *page)
 	return *(unsigned long *)&page->flags;
 }
 
-/* A node counter with what the CPUs have not yet folded into it. */
-static long sum_node_counter(pg_data_t *pgdat, enum node_stat_item item)
-{
-	long sum = atomic_long_read(&pgdat->vm_stat[item]);
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += per_cpu_ptr(pgdat->per_cpu_nodestats, cpu)->vm_node_stat_diff[item];
-	return sum;
-}
-
 /* Read again while another CPU folds what the sum then misses. */
 static void expect_node(struct kunit *test, struct folio *folio, enum node_stat_item item,
 			long want, const char *what)
@@ -161,7 +150,7 @@ static void expect_node(struct kunit *test, struct folio *folio, enum node_stat_
 	long got;
 
 	for (tries = 0; tries < 8; tries++) {
-		got = sum_node_counter(folio_pgdat(folio), item);
+		got = fxt_sum_node_stat(item);
 		if (got == want)
 			return;
 		usleep_range(200, 400);
@@ -176,7 +165,7 @@ static long lru_pages(struct folio *folio)
 	long sum = 0;
 
 	for (lru = 0; lru < LRU_UNEVICTABLE; lru++)
-		sum += sum_node_counter(folio_pgdat(folio), NR_LRU_BASE + lru);
+		sum += fxt_sum_node_stat(NR_LRU_BASE + lru);
 	return sum;
 }
 

@@ -93,14 +93,13 @@ static u32 *word_of(struct folio *folio, unsigned long page)
 static struct folio *add_shmem(struct shmem_split *m)
 {
 	struct kunit *test = m->split.test;
-	pg_data_t *pgdat = NODE_DATA(numa_node_id());
 	unsigned int order = fxt_order(test), i;
 	struct folio *folio = NULL;
 
-	m->pages = sum_node_counter(pgdat, NR_FILE_PAGES);
-	m->shmem = sum_node_counter(pgdat, NR_SHMEM);
-	m->thps = sum_node_counter(pgdat, NR_SHMEM_THPS);
-	m->dirty = sum_node_counter(pgdat, NR_FILE_DIRTY);
+	m->pages = fxt_sum_node_stat(NR_FILE_PAGES);
+	m->shmem = fxt_sum_node_stat(NR_SHMEM);
+	m->thps = fxt_sum_node_stat(NR_SHMEM_THPS);
+	m->dirty = fxt_sum_node_stat(NR_FILE_DIRTY);
 	i_size_write(m->inode, 0);
 	KUNIT_ASSERT_EQ(test, 0, shmem_get_folio(m->inode, AT, FXT_POS(AT + (1UL << order)),
 						 &folio, SGP_WRITE));

@@ -757,7 +757,7 @@ static int read_all_the_while(void *data)
 	while (!kthread_should_stop()) {
 		unsigned int i = prandom_u32_state(&rnd) % RACES;
 		loff_t room = reader->from[i] - reader->start[i];
-		loff_t pos = reader->start[i] + prandom_u32_state(&rnd) % room, at = pos;
+		loff_t pos = reader->start[i] + prandom_u32_state(&rnd) % (u32)room, at = pos;
 		size_t len = min_t(loff_t, reader->from[i] - pos, PAGE_SIZE);
 		ssize_t ret = kernel_read(reader->fx->file, reader->buf, len, &at);
 
@@ -793,7 +793,7 @@ static void punch_races_read(struct kunit *test)
 	for (i = 0; i < RACES; i++) {
 		fxt_add_folio(fx, FIRST + (i << order), order, FXT_DIRTY);
 		reader->start[i] = FXT_POS(FIRST + (i << order));
-		reader->from[i] = reader->start[i] + 8 + prandom_u32_state(&rnd) % (size - 16);
+		reader->from[i] = reader->start[i] + 8 + prandom_u32_state(&rnd) % (u32)(size - 16);
 	}
 	reader->task = kthread_run(read_all_the_while, reader, "folio_kunit_reader");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, reader->task);

@@ -8,7 +8,7 @@
 
 #include "writeback_model.h"
 
-#define FAR		(1UL << 32)
+#define FAR		FXT_FAR
 
 /* One after the other without a gap: 13 of mixed orders, then 48 small ones. */
 static const struct fxt_range mixed[] = {
