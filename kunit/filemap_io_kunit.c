@@ -525,6 +525,7 @@ static void read_cache_folio_each_index(struct kunit *test)
 	unsigned long nr = 1UL << order, i;
 	const struct fxt_range want = { nr, order };
 	struct folio *folio, *found;
+	struct page *page;
 
 	/* Not there yet: made and read. */
 	folio = read_cache_folio(mapping, 2 * nr - 1, NULL, NULL);
@@ -537,6 +538,10 @@ static void read_cache_folio_each_index(struct kunit *test)
 		KUNIT_ASSERT_PTR_EQ_MSG(test, found, folio, "index %lu", i);
 		KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(folio), "index %lu", i);
 		folio_put(found);
+		/* The older interface gives the page that was asked for, not the first. */
+		page = read_cache_page(mapping, i, NULL, NULL);
+		KUNIT_ASSERT_PTR_EQ_MSG(test, page, folio_page(folio, i - nr), "index %lu", i);
+		put_page(page);
 	}
 	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 1);
 
