@@ -227,6 +227,54 @@ static void swap_shared_folio(struct kunit *test)
 	fxa_end(f);
 }
 
+/*
+ * Two mms share a folio that is in memory and, since one of them has still to
+ * fetch it, in the swap cache. Split, each page stands for its own slot.
+ */
+static void split_in_swap_cache(struct kunit *test)
+{
+	struct fxa *f = fxa_start_param(test);
+	struct fxt_swap *swap = fxt_swap_on(test, SLOTS, FXT_SWAP_SYNC);
+	unsigned long part = f->nr / 2;
+	struct folio *folio;
+	unsigned int child;
+
+	if (!f->order || f->pmd || !whole_folio(f))
+		kunit_skip(test, "a folio of order %u is not swapped in whole", f->order);
+	fxa_populate(f, 0, ADDR, 1, 1);
+	child = fxa_fork(f, 0);
+	swap_out(f, swap, false, 0);
+	f->had_swap = true;
+	fxa_set_orders(f, BIT(f->order));
+	fxa_expect_data(f, 0, ADDR, part, 1, 1, "read by the parent", part);
+	fxa_set_orders(f, 0);
+	fxa_read(f, 0, ADDR, part, 1);
+	KUNIT_ASSERT_NOT_NULL(test, f->entries[0].page);
+	folio = page_folio(f->entries[0].page);
+	if (f->order == FXA_PMD_ORDER || folio_order(folio) != f->order)
+		kunit_skip(test, "a folio of order %u is not swapped in whole", f->order);
+	KUNIT_ASSERT_TRUE(test, folio_test_swapcache(folio));
+	KUNIT_EXPECT_EQ(test, 0, fxa_split_folio(f, folio));
+	fxa_read(f, 0, ADDR, 0, f->nr);
+	KUNIT_EXPECT_EQ(test, 0, folio_order(page_folio(f->entries[f->nr - 1].page)));
+	fxa_expect(f, "split", f->order);
+	/* The child finds what its own entries say, from the cache or from the disk. */
+	fxa_expect_data(f, child, ADDR, 0, part, 1, "the child's first half", part);
+	fxa_write(f, child, ADDR, part, f->nr - part, 2);
+	fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "the parent's", part);
+	fxa_expect_data(f, child, ADDR, part, f->nr - part, 2, "the child's second half", part);
+	fxa_expect(f, "the child wrote", part);
+	fxa_end_mm(f, child);
+	fxa_write(f, 0, ADDR, 0, f->nr, 3);
+	fxa_expect_data(f, 0, ADDR, 0, f->nr, 3, "the parent alone", part);
+	fxa_munmap(f, 0, ADDR, 0, f->nr);
+	fxa_drain();
+	expect_used(f, swap, 0, "unmapped", part);
+	f->had_swap = false;
+	fxa_expect(f, "unmapped", part);
+	fxa_end(f);
+}
+
 /* The child leaves while all is swapped out: the parent's slots stay. */
 static void exit_with_swapped_folio(struct kunit *test)
 {
@@ -408,6 +456,8 @@ static struct kunit_case anon_swap_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(unmap_part_of_swapped, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(swap_shared_folio, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(split_in_swap_cache, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(exit_with_swapped_folio, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
