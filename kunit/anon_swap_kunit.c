@@ -275,6 +275,48 @@ static void split_in_swap_cache(struct kunit *test)
 	fxa_end(f);
 }
 
+/*
+ * The child finds the folio in the swap cache, where the parent brought it back
+ * whole, but has entries for a part of it only: it gets this part, and no page
+ * that it gave up comes back.
+ */
+static void swap_in_part_from_cache(struct kunit *test)
+{
+	struct fxa *f = fxa_start_param(test);
+	struct fxt_swap *swap = fxt_swap_on(test, SLOTS, FXT_SWAP_SYNC);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, child, n = fxa_parts(f->nr, parts);
+
+	for (i = 0; i < n; i++) {
+		unsigned long first = parts[i].first, nr = parts[i].nr, end = first + nr;
+
+		fxa_populate(f, 0, ADDR, 1, 1);
+		child = fxa_fork(f, 0);
+		swap_out(f, swap, false, 0);
+		f->had_swap = true;
+		fxa_set_orders(f, BIT(f->order));
+		fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "the parent's, part", i);
+		fxa_set_orders(f, 0);
+		KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, child, ADDR, first, nr, MADV_DONTNEED));
+		fxa_expect(f, "the child gave up part", i);
+		fxa_expect_data(f, child, ADDR, 0, first, 1, "before part", i);
+		fxa_expect_data(f, child, ADDR, end, f->nr - end, 1, "after part", i);
+		fxa_expect_state(f, child, ADDR, first, nr, ~0, 0, "part", i);
+		fxa_expect(f, "swapped in but part", i);
+		fxa_expect_data(f, child, ADDR, first, nr, 0, "part", i);
+		fxa_write(f, child, ADDR, 0, f->nr, 2);
+		fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "the child wrote, part", i);
+		fxa_expect(f, "the child wrote, part", i);
+		fxa_end_mm(f, child);
+		fxa_munmap(f, 0, ADDR, 0, f->nr);
+		fxa_drain();
+		f->had_swap = false;
+		expect_used(f, swap, 0, "unmapped, part", i);
+		fxa_expect(f, "unmapped, part", i);
+	}
+	fxa_end(f);
+}
+
 /* The child leaves while all is swapped out: the parent's slots stay. */
 static void exit_with_swapped_folio(struct kunit *test)
 {
@@ -458,6 +500,8 @@ static struct kunit_case anon_swap_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(swap_shared_folio, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(split_in_swap_cache, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(swap_in_part_from_cache, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(exit_with_swapped_folio, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
