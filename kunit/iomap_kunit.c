@@ -313,14 +313,15 @@ static void read_folio_eof_before_written(struct kunit *test)
 				iom_reset(fs, iom_blkbits[i]);
 				folio = iom_add_one(fs, order, true);
 				pos = folio_pos(folio);
-				KUNIT_ASSERT_EQ(test, iom_write(fs, pos + written, size - written, 0),
-						size - written);
+				KUNIT_ASSERT_EQ(test, size - written,
+						iom_write(fs, pos + written, size - written, 0));
 				i_size_write(&fs->fx->inode, pos + eofs[e]);
 				iom_model_zeroes(fs, pos + end, pos + written);
 				iom_forget(fs);
 				iom_read_folio(fs, folio);
 				KUNIT_EXPECT_TRUE_MSG(test, folio_test_uptodate(folio),
-						      "EOF %zu, written from %zu", eofs[e], written);
+						      "EOF %zu, written from %zu", eofs[e],
+						      written);
 				iom_expect_asked(fs, IOM_READ, pos, pos + end);
 				iom_expect_cache(fs, pos, pos + size);
 				iom_done(fs, folio);

@@ -508,10 +508,23 @@ static void unshare_blocks(struct kunit *test)
 		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
 		loff_t from = fs->base + round_down(size / 2, bs), to = from + size;
 
-		for (e = 0; e < 3; e++) {
+		for (e = 0; e < 4; e++) {
 			loff_t eof = e == 2 ? to - bs / 2 : fs->base + fs->size;
 
 			iom_reset(fs, iom_blkbits[i]);
+			if (e == 3) {
+				/* What is shared behind EOF stays so. */
+				eof = from + round_down(size / 2, bs);
+				if (eof == from)
+					continue;
+				i_size_write(&fs->fx->inode, eof);
+				iom_map(fs, from, to, IOMAP_MAPPED, IOMAP_F_SHARED);
+				KUNIT_EXPECT_EQ(test, 0, iom_unshare(fs, fs->base, fs->size));
+				iom_write_back(fs);
+				iom_expect_asked(fs, IOM_WRITE, from, eof);
+				iom_expect_disk(fs, from, eof);
+				continue;
+			}
 			i_size_write(&fs->fx->inode, eof);
 			iom_map(fs, from, to, IOMAP_MAPPED, IOMAP_F_SHARED);
 			if (e == 1)
@@ -1129,6 +1142,49 @@ static void delalloc_release_blocks(struct kunit *test)
 	}
 }
 
+/* A clean folio between dirty ones has no claim to the blocks reserved for it. */
+static void delalloc_release_between_folios(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	size_t size = PAGE_SIZE << order;
+	struct iom_fs *fs = iom_create(test, order, order, SZ_4G, 4 * size);
+	loff_t clean = fs->base + size;
+
+	iom_map(fs, fs->base, fs->base + fs->size, IOMAP_DELALLOC, 0);
+	KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base, size, 0), size);
+	iom_read_folio(fs, iom_add_folio(fs, clean, order));
+	KUNIT_ASSERT_EQ(test, iom_write(fs, clean + size, size, 0), size);
+	iom_forget(fs);
+	iom_delalloc_release(fs, fs->base, clean + 2 * size);
+	iom_expect_asked(fs, IOM_PUNCH, clean, clean + size);
+	folio_put(filemap_get_folio(iom_mapping(fs), clean >> PAGE_SHIFT));
+	folio_put(filemap_get_folio(iom_mapping(fs), clean >> PAGE_SHIFT));
+}
+
+/* An error that comes with the end of the I/O is kept for whoever asks later. */
+static void ioend_error_is_kept(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i;
+	struct iom_fs *fs = iom_create_two(test, order, 0);
+
+	iom_for_each_blkbits(i, order) {
+		errseq_t since;
+
+		iom_reset(fs, iom_blkbits[i]);
+		fs->ioend = true;
+		KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base, fs->size, 0), fs->size);
+		iom_mapping(fs)->wb_err = 0;
+		since = filemap_sample_wb_err(iom_mapping(fs));
+		fs->bad_from = fs->base + fs->size / 2;
+		fs->bad_to = fs->bad_from + 1;
+		KUNIT_EXPECT_EQ(test, -EIO, filemap_write_and_wait(iom_mapping(fs)));
+		KUNIT_EXPECT_EQ_MSG(test, -EIO, filemap_check_wb_err(iom_mapping(fs), since),
+				    "order %u, blocks of %u", order, 1 << iom_blkbits[i]);
+		KUNIT_EXPECT_FALSE(test, mapping_tagged(iom_mapping(fs), PAGECACHE_TAG_WRITEBACK));
+		fs->bad_to = 0;
+	}
+}
+
 /* All of it together. */
 
 #define RANDOM_PAGES	64
@@ -1290,6 +1346,8 @@ static struct kunit_case iomap_write_cases[] = {
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(delalloc_release_blocks, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM(delalloc_release_between_folios, order_gen_params),
+	KUNIT_CASE_PARAM(ioend_error_is_kept, order_gen_params),
 	KUNIT_CASE_PARAM_ATTR(random_operations, random_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	{}

@@ -478,7 +478,7 @@ static void truncate_unsplittable_unmaps(struct kunit *test)
 	struct mm_struct *mm = fxt_new_mm(test);
 
 	if (!COMPAT_UNMAPS_UNSPLIT)
-		kunit_skip(test, "before 6.18 truncate leaves the mappings of such a folio to its callers");
+		kunit_skip(test, "before 6.18 truncate leaves its mappings to its callers");
 	fxt_switch_mm(mm);
 	for (flags = 0; order && flags < 2; flags++) {
 		struct folio *folio = fxt_add_folio(fx, FIRST, order, FXT_DIRTY);
