@@ -392,6 +392,46 @@ static void madvise_shared(struct kunit *test)
 	fxa_end(f);
 }
 
+/*
+ * Pages that were given up and written again are not given up, of whichever mm:
+ * the child's are still there when the parent, who wrote them, is gone.
+ */
+static void fork_after_madvise_free(struct kunit *test)
+{
+	struct fxa *f = fxa_start_param(test);
+	unsigned long pages[] = { 0, f->nr / 2, f->nr - 1 };
+	unsigned int i, child;
+
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		unsigned int mm = i & 1;
+
+		fxa_populate(f, 0, ADDR, 1, 1);
+		fxa_drain();
+		KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, 0, ADDR, 0, f->nr, MADV_FREE));
+		fxa_write(f, 0, ADDR, pages[i], 1, 2);
+		child = fxa_fork(f, 0);
+		fxa_expect_state(f, child, ADDR, pages[i], 1, FXA_PAGE | FXA_SAME | FXA_DIRTY,
+				 FXA_PAGE | FXA_SAME | FXA_DIRTY, "child, page", pages[i]);
+		fxa_expect(f, "forked, page", pages[i]);
+		/* Either may be the one that is left. */
+		fxa_use(f, mm ? 0 : child);
+		fxa_end_mm(f, mm ? child : 0);
+		mm = mm ? 0 : child;
+		fxa_drain();
+		fxa_reclaim(f, f->folio);
+		fxa_expect_data(f, mm, ADDR, pages[i], 1, 2, "tried to reclaim, page", pages[i]);
+		fxa_expect(f, "tried to reclaim, page", pages[i]);
+		if (!mm) {
+			fxa_munmap(f, 0, ADDR, 0, f->nr);
+		} else {
+			fxa_end_mm(f, mm);
+			KUNIT_ASSERT_EQ(test, 0, fxa_new_mm(f));
+		}
+		f->folio = NULL;
+	}
+	fxa_end(f);
+}
+
 /* Pins. */
 
 static int pin_refs(struct folio *folio)
@@ -778,6 +818,7 @@ static struct kunit_case anon_fork_cases[] = {
 	KUNIT_CASE_PARAM(mprotect_shared, param_gen_params),
 	KUNIT_CASE_PARAM_ATTR(madvise_shared, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM(fork_after_madvise_free, param_gen_params),
 	KUNIT_CASE_PARAM_ATTR(fork_copies_pinned, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(pin_shared_page_unshares, param_gen_params,

@@ -494,6 +494,9 @@ static void madvise_free_folio(struct kunit *test)
 
 		fxa_populate(f, 0, ADDR, 1, 1);
 		fxa_drain();
+		/* As one is that came back from swap, or that a device wrote to. */
+		if (i & 1)
+			(void)folio_mark_dirty_lock(f->folio);
 		KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, 0, ADDR, 0, f->nr, MADV_FREE));
 		fxa_drain();
 		fxa_expect_state(f, 0, ADDR, 0, f->nr, ALL | FXA_DIRTY | FXA_YOUNG,

@@ -346,6 +346,8 @@ static void migrate_keeps_bits(struct kunit *test)
 		fxa_drain();
 		fxa_read(f, 0, ADDR, 0, f->nr);
 		memcpy(before, f->entries, f->nr * sizeof(*before));
+		folio_set_workingset(old);
+		folio_set_referenced(old);
 		if (held) {
 			folio_get(old);
 			f->held = old;
@@ -362,6 +364,8 @@ static void migrate_keeps_bits(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, f->order, folio_order(f->folio));
 		KUNIT_EXPECT_TRUE(test, folio_test_uptodate(f->folio));
 		KUNIT_EXPECT_TRUE(test, folio_test_lru(f->folio));
+		KUNIT_EXPECT_TRUE_MSG(test, folio_test_workingset(f->folio), "way %u", way);
+		KUNIT_EXPECT_TRUE_MSG(test, folio_test_referenced(f->folio), "way %u", way);
 		KUNIT_EXPECT_EQ_MSG(test, way / 2 != 4, folio_test_swapbacked(f->folio),
 				    "way %u", way);
 		KUNIT_EXPECT_EQ(test, ADDR >> PAGE_SHIFT, f->folio->index);

@@ -3,6 +3,7 @@
  * Anonymous folios that go to swap and come back, whole or in pieces: contents,
  * slots, who owns a page alone, and the counters.
  */
+#include <linux/highmem.h>
 #include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/swap.h>
@@ -227,6 +228,192 @@ static void swap_shared_folio(struct kunit *test)
 	fxa_end(f);
 }
 
+/*
+ * Two mms share a folio that is in memory and, since one of them has still to
+ * fetch it, in the swap cache. Split, each page stands for its own slot.
+ */
+static void split_in_swap_cache(struct kunit *test)
+{
+	struct fxa *f = fxa_start_param(test);
+	struct fxt_swap *swap = fxt_swap_on(test, SLOTS, FXT_SWAP_SYNC);
+	unsigned long part = f->nr / 2;
+	struct folio *folio;
+	unsigned int child;
+
+	if (!f->order || f->pmd || !whole_folio(f))
+		kunit_skip(test, "a folio of order %u is not swapped in whole", f->order);
+	fxa_populate(f, 0, ADDR, 1, 1);
+	child = fxa_fork(f, 0);
+	swap_out(f, swap, false, 0);
+	f->had_swap = true;
+	fxa_set_orders(f, BIT(f->order));
+	fxa_expect_data(f, 0, ADDR, part, 1, 1, "read by the parent", part);
+	fxa_set_orders(f, 0);
+	fxa_read(f, 0, ADDR, part, 1);
+	KUNIT_ASSERT_NOT_NULL(test, f->entries[0].page);
+	folio = page_folio(f->entries[0].page);
+	if (f->order == FXA_PMD_ORDER || folio_order(folio) != f->order)
+		kunit_skip(test, "a folio of order %u is not swapped in whole", f->order);
+	KUNIT_ASSERT_TRUE(test, folio_test_swapcache(folio));
+	KUNIT_EXPECT_EQ(test, 0, fxa_split_folio(f, folio));
+	fxa_read(f, 0, ADDR, 0, f->nr);
+	KUNIT_EXPECT_EQ(test, 0, folio_order(page_folio(f->entries[f->nr - 1].page)));
+	fxa_expect(f, "split", f->order);
+	/* The child finds what its own entries say, from the cache or from the disk. */
+	fxa_expect_data(f, child, ADDR, 0, part, 1, "the child's first half", part);
+	fxa_write(f, child, ADDR, part, f->nr - part, 2);
+	fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "the parent's", part);
+	fxa_expect_data(f, child, ADDR, part, f->nr - part, 2, "the child's second half", part);
+	fxa_expect(f, "the child wrote", part);
+	fxa_end_mm(f, child);
+	fxa_write(f, 0, ADDR, 0, f->nr, 3);
+	fxa_expect_data(f, 0, ADDR, 0, f->nr, 3, "the parent alone", part);
+	fxa_munmap(f, 0, ADDR, 0, f->nr);
+	fxa_drain();
+	expect_used(f, swap, 0, "unmapped", part);
+	f->had_swap = false;
+	fxa_expect(f, "unmapped", part);
+	fxa_end(f);
+}
+
+/*
+ * The child finds the folio in the swap cache, where the parent brought it back
+ * whole, but has entries for a part of it only: it gets this part, and no page
+ * that it gave up comes back.
+ */
+static void swap_in_part_from_cache(struct kunit *test)
+{
+	struct fxa *f = fxa_start_param(test);
+	struct fxt_swap *swap = fxt_swap_on(test, SLOTS, FXT_SWAP_SYNC);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, child, n = fxa_parts(f->nr, parts);
+
+	for (i = 0; i < n; i++) {
+		unsigned long first = parts[i].first, nr = parts[i].nr, end = first + nr;
+
+		fxa_populate(f, 0, ADDR, 1, 1);
+		child = fxa_fork(f, 0);
+		swap_out(f, swap, false, 0);
+		f->had_swap = true;
+		fxa_set_orders(f, BIT(f->order));
+		fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "the parent's, part", i);
+		fxa_set_orders(f, 0);
+		KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, child, ADDR, first, nr, MADV_DONTNEED));
+		fxa_expect(f, "the child gave up part", i);
+		fxa_expect_data(f, child, ADDR, 0, first, 1, "before part", i);
+		fxa_expect_data(f, child, ADDR, end, f->nr - end, 1, "after part", i);
+		fxa_expect_state(f, child, ADDR, first, nr, ~0, 0, "part", i);
+		fxa_expect(f, "swapped in but part", i);
+		fxa_expect_data(f, child, ADDR, first, nr, 0, "part", i);
+		fxa_write(f, child, ADDR, 0, f->nr, 2);
+		fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "the child wrote, part", i);
+		fxa_expect(f, "the child wrote, part", i);
+		fxa_end_mm(f, child);
+		fxa_munmap(f, 0, ADDR, 0, f->nr);
+		fxa_drain();
+		f->had_swap = false;
+		expect_used(f, swap, 0, "unmapped, part", i);
+		fxa_expect(f, "unmapped, part", i);
+	}
+	fxa_end(f);
+}
+
+/*
+ * What came back from swap and was only read is clean in the page tables. To give
+ * up a part of it gives up no other page, though all of them are one folio.
+ */
+static void madvise_free_part_of_swapped_in(struct kunit *test)
+{
+	struct fxa *f = fxa_start_param(test);
+	struct fxt_swap *swap = fxt_swap_on(test, SLOTS, FXT_SWAP_SYNC);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, n = fxa_parts(f->nr, parts);
+
+	for (i = 0; i < n; i++) {
+		unsigned long first = parts[i].first, nr = parts[i].nr, end = first + nr, k;
+
+		fxa_populate(f, 0, ADDR, 1, 1);
+		swap_out(f, swap, true, 0);
+		fxa_set_orders(f, BIT(f->order));
+		fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "swapped in, part", i);
+		fxa_set_orders(f, 0);
+		fxa_drain();
+		KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, 0, ADDR, first, nr, MADV_FREE));
+		fxa_drain();
+		for (k = 0; k < f->nr; k += max(f->nr / 8, 1UL)) {
+			fxa_read(f, 0, ADDR, k, 1);
+			if (f->entries[0].page)
+				fxa_reclaim(f, page_folio(f->entries[0].page));
+		}
+		f->had_swap = true;
+		fxa_expect_data(f, 0, ADDR, 0, first, 1, "before part", i);
+		fxa_expect_data(f, 0, ADDR, end, f->nr - end, 1, "after part", i);
+		fxa_munmap(f, 0, ADDR, 0, f->nr);
+		fxa_drain();
+		f->had_swap = false;
+		expect_used(f, swap, 0, "unmapped, part", i);
+		fxa_expect(f, "unmapped, part", i);
+	}
+	fxa_end(f);
+}
+
+/* Leaves ones in the memory that the next allocation of this order gets. */
+static void soil_memory(struct fxa *f)
+{
+	struct folio *folio = folio_alloc(GFP_HIGHUSER_MOVABLE, f->order);
+	unsigned long i;
+
+	KUNIT_ASSERT_NOT_NULL(f->test, folio);
+	for (i = 0; i < f->nr; i++)
+		memset_page(folio_page(folio, i), 0, 0xff, PAGE_SIZE);
+	folio_put(folio);
+}
+
+/*
+ * Swap remembers which folios are all zero, and reads nothing for them; it must
+ * not take one for such whose last page is not, nor a slot for what it once was.
+ */
+static void swap_zero_pages(struct kunit *test)
+{
+	struct fxa *f = fxa_start_param(test);
+	struct fxt_swap *swap = fxt_swap_on(test, SLOTS, FXT_SWAP_SYNC);
+	unsigned long last = f->nr - 1, slot;
+	unsigned int i;
+
+	/* Whoever reads what nobody wrote does not find zeroes. */
+	for (slot = 1; slot < SLOTS; slot++)
+		memset(fxt_swap_slot(swap, slot), 0xee, PAGE_SIZE);
+	for (i = 0; i < 4; i++) {
+		bool zero = !(i & 1);
+
+		fxa_mmap(f, 0, ADDR, f->nr, 0);
+		fxa_set_orders(f, BIT(f->order));
+		fxa_use(f, 0);
+		KUNIT_ASSERT_EQ(test, 0, put_user(0, (u64 __user *)ADDR));
+		fxa_set_orders(f, 0);
+		if (!zero)
+			fxa_write(f, 0, ADDR, last, 1, 1);
+		fxa_read(f, 0, ADDR, 0, 1);
+		KUNIT_ASSERT_NOT_NULL(test, f->entries[0].page);
+		f->folio = page_folio(f->entries[0].page);
+		KUNIT_ASSERT_EQ(test, f->order, folio_order(f->folio));
+		fxa_drain();
+		KUNIT_EXPECT_EQ_MSG(test, f->nr, reclaim(f), "order %u, %u", f->order, i);
+		f->folio = NULL;
+		fxa_expect_state(f, 0, ADDR, 0, f->nr, FXA_KINDS, FXA_SWAP, "swapped out", i);
+		soil_memory(f);
+		fxa_set_orders(f, BIT(f->order));
+		fxa_expect_data(f, 0, ADDR, 0, last, 0, "swapped in, all but the last page", i);
+		fxa_expect_data(f, 0, ADDR, last, 1, zero ? 0 : 1, "swapped in, the last page", i);
+		fxa_set_orders(f, 0);
+		fxa_munmap(f, 0, ADDR, 0, f->nr);
+		fxa_drain();
+		expect_used(f, swap, 0, "unmapped", i);
+		fxa_expect(f, "unmapped", i);
+	}
+	fxa_end(f);
+}
+
 /* The child leaves while all is swapped out: the parent's slots stay. */
 static void exit_with_swapped_folio(struct kunit *test)
 {
@@ -408,6 +595,14 @@ static struct kunit_case anon_swap_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(unmap_part_of_swapped, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(swap_shared_folio, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(split_in_swap_cache, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(swap_in_part_from_cache, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(madvise_free_part_of_swapped_in, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(swap_zero_pages, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(exit_with_swapped_folio, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),

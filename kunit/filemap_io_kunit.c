@@ -262,6 +262,33 @@ static const struct address_space_operations again_aops = {
 	.read_folio	= read_folio_again,
 };
 
+/*
+ * A read that passes a folio with the readahead marker starts readahead, wherever
+ * among the folios that it reads at once the marker lies.
+ */
+static void read_meets_marker(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio *folios[NR_MIXED];
+	struct file *file = fxt_file(fx);
+	u8 *buf = new_buffer(test);
+	unsigned int i, marked;
+
+	add_mixed(fx, folios);
+	fxt_mapping(fx)->a_ops = &lazy_aops;
+	i_size_write(&fx->inode, FXT_POS(MIXED_PAGES));
+	for (marked = 0; marked < NR_MIXED - 1; marked++) {
+		/* Nowhere near the window: nothing comes of it but that the marker goes. */
+		file->f_ra = (struct file_ra_state) { .ra_pages = 32, .prev_pos = -1 };
+		folio_set_readahead(folios[marked]);
+		check_read(fx, buf, 3, BUF_SIZE - 3 * PAGE_SIZE, 0, BUF_SIZE - 3 * PAGE_SIZE);
+		for (i = 0; i < NR_MIXED; i++)
+			KUNIT_EXPECT_FALSE_MSG(test, folio_test_readahead(folios[i]),
+					       "marker in folio %u, was in %u", i, marked);
+	}
+	release_mixed(fx, folios);
+}
+
 /* What is not there is read in folios of the smallest order allowed, aligned to their size. */
 static void read_uncached(struct kunit *test)
 {
@@ -525,6 +552,7 @@ static void read_cache_folio_each_index(struct kunit *test)
 	unsigned long nr = 1UL << order, i;
 	const struct fxt_range want = { nr, order };
 	struct folio *folio, *found;
+	struct page *page;
 
 	/* Not there yet: made and read. */
 	folio = read_cache_folio(mapping, 2 * nr - 1, NULL, NULL);
@@ -537,6 +565,10 @@ static void read_cache_folio_each_index(struct kunit *test)
 		KUNIT_ASSERT_PTR_EQ_MSG(test, found, folio, "index %lu", i);
 		KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(folio), "index %lu", i);
 		folio_put(found);
+		/* The older interface gives the page that was asked for, not the first. */
+		page = read_cache_page(mapping, i, NULL, NULL);
+		KUNIT_ASSERT_PTR_EQ_MSG(test, page, folio_page(folio, i - nr), "index %lu", i);
+		put_page(page);
 	}
 	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 1);
 
@@ -1101,6 +1133,7 @@ static struct kunit_case filemap_io_cases[] = {
 	KUNIT_CASE(read_across_edges),
 	KUNIT_CASE_PARAM(read_to_eof, order_gen_params),
 	KUNIT_CASE_PARAM(read_not_uptodate, order_gen_params),
+	KUNIT_CASE(read_meets_marker),
 	KUNIT_CASE_PARAM(read_uncached, order_gen_params),
 	KUNIT_CASE_PARAM(read_uncached_error, order_gen_params),
 	KUNIT_CASE_PARAM(read_noio, order_gen_params),

@@ -287,6 +287,80 @@ static void read_folio_eof(struct kunit *test)
 	}
 }
 
+/*
+ * EOF has moved to before blocks that are uptodate: truncate is still to take
+ * them. What lies before EOF is read, what lies between them is zeroed.
+ */
+static void read_folio_eof_before_written(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i, e, unit_nr;
+	struct iom_fs *fs = iom_create_two(test, order, 0);
+
+	iom_for_each_blkbits(i, order) {
+		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order, unit = size / 8;
+
+		for (unit_nr = 1; unit >= bs && unit_nr < 8; unit_nr += 2) {
+			const size_t eofs[] = { 1, bs, bs + 1, unit, unit_nr * unit - 1 };
+			size_t written = unit_nr * unit;
+
+			for (e = 0; e < ARRAY_SIZE(eofs); e++) {
+				size_t end = round_up(eofs[e], bs);
+				struct folio *folio;
+				loff_t pos;
+
+				if (eofs[e] >= written)
+					continue;
+				iom_reset(fs, iom_blkbits[i]);
+				folio = iom_add_one(fs, order, true);
+				pos = folio_pos(folio);
+				KUNIT_ASSERT_EQ(test, size - written,
+						iom_write(fs, pos + written, size - written, 0));
+				i_size_write(&fs->fx->inode, pos + eofs[e]);
+				iom_model_zeroes(fs, pos + end, pos + written);
+				iom_forget(fs);
+				iom_read_folio(fs, folio);
+				KUNIT_EXPECT_TRUE_MSG(test, folio_test_uptodate(folio),
+						      "EOF %zu, written from %zu", eofs[e],
+						      written);
+				iom_expect_asked(fs, IOM_READ, pos, pos + end);
+				iom_expect_cache(fs, pos, pos + size);
+				iom_done(fs, folio);
+			}
+		}
+	}
+}
+
+/* Bytes that are uptodate are read from the cache, though their folio is not uptodate. */
+static void read_partly_uptodate(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i, k;
+	struct iom_fs *fs = iom_create_two(test, order, 0);
+
+	iom_for_each_blkbits(i, order) {
+		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order, unit = size / 4;
+
+		for (k = 0; unit >= bs && k < 4; k++) {
+			struct folio *folio;
+			loff_t pos, at;
+
+			iom_reset(fs, iom_blkbits[i]);
+			folio = iom_add_one(fs, order, true);
+			pos = folio_pos(folio) + k * unit;
+			KUNIT_ASSERT_EQ(test, iom_write(fs, pos, unit, 0), unit);
+			iom_forget(fs);
+			at = pos + 1;
+			KUNIT_EXPECT_EQ(test, kernel_read(fxt_file(fs->fx), fs->buf, unit - 1, &at),
+					unit - 1);
+			KUNIT_EXPECT_MEMEQ_MSG(test, fs->buf, fs->model + (pos + 1 - fs->base),
+					       unit - 1, "part %u, blocks of %zu", k, bs);
+			KUNIT_EXPECT_EQ_MSG(test, iom_count(fs, IOM_READ), 0,
+					    "part %u, blocks of %zu", k, bs);
+			KUNIT_EXPECT_FALSE(test, folio_test_uptodate(folio));
+			iom_done(fs, folio);
+		}
+	}
+}
+
 static void readahead(struct iom_fs *fs)
 {
 	DEFINE_READAHEAD(ractl, fxt_file(fs->fx), &fxt_file(fs->fx)->f_ra, iom_mapping(fs),
@@ -777,6 +851,10 @@ static struct kunit_case iomap_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(read_folio_keeps_written, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(read_folio_eof, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(read_folio_eof_before_written, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(read_partly_uptodate, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(readahead_mixed_extents, order_gen_params),
 	KUNIT_CASE_PARAM_ATTR(readahead_error_block, order_gen_params,

@@ -281,9 +281,9 @@ static void write_short_copy(struct kunit *test)
 				KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
 				iom_expect_cache(fs, pos, pos + end);
 				iom_write_back(fs);
+				/* The blocks that were meant, and not reached, are not dirty. */
 				if (state != 2)
-					KUNIT_EXPECT_TRUE(test, iom_asked(fs, IOM_WRITE,
-									  pos + len - 1));
+					iom_expect_asked(fs, IOM_WRITE, pos, pos + end);
 				iom_expect_disk(fs, fs->base, pos + end);
 				if (!folio_test_uptodate(folio))
 					iom_read_folio(fs, folio);
@@ -291,6 +291,51 @@ static void write_short_copy(struct kunit *test)
 				iom_done(fs, folio);
 				KUNIT_ASSERT_EQ(test, 0, vm_munmap(USER_ADDR, PAGE_ALIGN(len)));
 			}
+		}
+	}
+}
+
+/*
+ * The buffer of a write from before EOF to behind it ends early. What iomap takes
+ * back before it tries again lies behind EOF; what was dirty before it stays.
+ *
+ *	|         |  dirty  | EOF   hole
+ *	^ the buffer ends
+ *	^^^^^^^^^^^^^^^^^^^^^^^^^^^^ the write
+ */
+static void write_short_copy_across_eof(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i, l;
+	struct iom_fs *fs = iom_create_two(test, order, 0);
+	const size_t lens[] = { 1, 511, 513 };
+
+	fxt_switch_mm(fxt_new_mm(test));
+	iom_for_each_blkbits(i, order) {
+		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
+
+		for (l = 0; size >= 8 * bs && l < ARRAY_SIZE(lens); l++) {
+			struct folio *folio;
+			struct iov_iter iter;
+			loff_t pos, eof;
+
+			iom_reset(fs, iom_blkbits[i]);
+			folio = iom_add_one(fs, order, true);
+			pos = folio_pos(folio);
+			eof = pos + size / 2 + 5;
+			i_size_write(&fs->fx->inode, eof);
+			iom_map(fs, round_up(eof, bs), fs->base + fs->size, IOMAP_HOLE, 0);
+			iom_model_zeroes(fs, eof, fs->base + fs->size);
+			KUNIT_ASSERT_EQ(test, iom_write(fs, eof - bs, bs, 0), bs);
+			short_buffer(test, fs, &iter, pos, lens[l], size);
+			KUNIT_EXPECT_EQ_MSG(test, iom_write_iter(fs, pos, &iter, 0), lens[l],
+					    "blocks of %zu", bs);
+			KUNIT_EXPECT_EQ(test, i_size_read(&fs->fx->inode), eof);
+			iom_expect_cache(fs, eof - bs, eof);
+			iom_expect_cache(fs, pos, pos + lens[l]);
+			iom_write_back(fs);
+			iom_expect_disk(fs, fs->base, eof);
+			iom_done(fs, folio);
+			KUNIT_ASSERT_EQ(test, 0, vm_munmap(USER_ADDR, PAGE_SIZE));
 		}
 	}
 }
@@ -464,10 +509,23 @@ static void unshare_blocks(struct kunit *test)
 		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
 		loff_t from = fs->base + round_down(size / 2, bs), to = from + size;
 
-		for (e = 0; e < 3; e++) {
+		for (e = 0; e < 4; e++) {
 			loff_t eof = e == 2 ? to - bs / 2 : fs->base + fs->size;
 
 			iom_reset(fs, iom_blkbits[i]);
+			if (e == 3) {
+				/* What is shared behind EOF stays so. */
+				eof = from + round_down(size / 2, bs);
+				if (eof == from)
+					continue;
+				i_size_write(&fs->fx->inode, eof);
+				iom_map(fs, from, to, IOMAP_MAPPED, IOMAP_F_SHARED);
+				KUNIT_EXPECT_EQ(test, 0, iom_unshare(fs, fs->base, fs->size));
+				iom_write_back(fs);
+				iom_expect_asked(fs, IOM_WRITE, from, eof);
+				iom_expect_disk(fs, from, eof);
+				continue;
+			}
 			i_size_write(&fs->fx->inode, eof);
 			iom_map(fs, from, to, IOMAP_MAPPED, IOMAP_F_SHARED);
 			if (e == 1)
@@ -903,6 +961,8 @@ static void writeback_error(struct kunit *test)
 			folio[0] = iom_add_one(fs, order, false);
 			folio[1] = iom_add_one(fs, order, true);
 			KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base, fs->size, 0), fs->size);
+			/* An error that nobody has seen would be taken for this one's. */
+			iom_mapping(fs)->wb_err = 0;
 			since = filemap_sample_wb_err(iom_mapping(fs));
 			bad = fs->base + (which / 2 == 0 ? 0 : which / 2 == 1 ? size / 2 :
 						 size - 1);
@@ -1085,6 +1145,49 @@ static void delalloc_release_blocks(struct kunit *test)
 	}
 }
 
+/* A clean folio between dirty ones has no claim to the blocks reserved for it. */
+static void delalloc_release_between_folios(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	size_t size = PAGE_SIZE << order;
+	struct iom_fs *fs = iom_create(test, order, order, SZ_4G, 4 * size);
+	loff_t clean = fs->base + size;
+
+	iom_map(fs, fs->base, fs->base + fs->size, IOMAP_DELALLOC, 0);
+	KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base, size, 0), size);
+	iom_read_folio(fs, iom_add_folio(fs, clean, order));
+	KUNIT_ASSERT_EQ(test, iom_write(fs, clean + size, size, 0), size);
+	iom_forget(fs);
+	iom_delalloc_release(fs, fs->base, clean + 2 * size);
+	iom_expect_asked(fs, IOM_PUNCH, clean, clean + size);
+	folio_put(filemap_get_folio(iom_mapping(fs), clean >> PAGE_SHIFT));
+	folio_put(filemap_get_folio(iom_mapping(fs), clean >> PAGE_SHIFT));
+}
+
+/* An error that comes with the end of the I/O is kept for whoever asks later. */
+static void ioend_error_is_kept(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i;
+	struct iom_fs *fs = iom_create_two(test, order, 0);
+
+	iom_for_each_blkbits(i, order) {
+		errseq_t since;
+
+		iom_reset(fs, iom_blkbits[i]);
+		fs->ioend = true;
+		KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base, fs->size, 0), fs->size);
+		iom_mapping(fs)->wb_err = 0;
+		since = filemap_sample_wb_err(iom_mapping(fs));
+		fs->bad_from = fs->base + fs->size / 2;
+		fs->bad_to = fs->bad_from + 1;
+		KUNIT_EXPECT_EQ(test, -EIO, filemap_write_and_wait(iom_mapping(fs)));
+		KUNIT_EXPECT_EQ_MSG(test, -EIO, filemap_check_wb_err(iom_mapping(fs), since),
+				    "order %u, blocks of %u", order, 1 << iom_blkbits[i]);
+		KUNIT_EXPECT_FALSE(test, mapping_tagged(iom_mapping(fs), PAGECACHE_TAG_WRITEBACK));
+		fs->bad_to = 0;
+	}
+}
+
 /* All of it together. */
 
 #define RANDOM_PAGES	64
@@ -1210,6 +1313,7 @@ static struct kunit_case iomap_write_cases[] = {
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(write_short_copy, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM(write_short_copy_across_eof, order_gen_params),
 	KUNIT_CASE_PARAM_ATTR(write_folio_order, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(write_extends_file, order_gen_params,
@@ -1245,6 +1349,8 @@ static struct kunit_case iomap_write_cases[] = {
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(delalloc_release_blocks, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM(delalloc_release_between_folios, order_gen_params),
+	KUNIT_CASE_PARAM(ioend_error_is_kept, order_gen_params),
 	KUNIT_CASE_PARAM_ATTR(random_operations, random_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	{}

@@ -284,6 +284,17 @@ static void map_around_poisoned_page(struct kunit *test)
 		expect_maps(m, "mapped around page", pages[i]);
 		unmap_all(m, w);
 		expect_maps(m, "unmapped around page", pages[i]);
+		/* Nor by a PMD, of which it would be a part. */
+		if (m->order == PMD_ORDER) {
+			struct fxt_walk walk;
+
+			fxt_mmap(m->fx, WINDOW(1), INDEX, m->nr, PROT_READ, MAP_SHARED);
+			fxt_touch(test, WINDOW(1) + (pages[i] ? 0 : PAGE_SIZE), 1, false);
+			walk = fxt_walk_mm(m->mm[0], WINDOW(1), m->nr, m->folio);
+			KUNIT_EXPECT_EQ_MSG(test, 0, walk.pmds, "poison in page %lu", pages[i]);
+			KUNIT_EXPECT_GE_MSG(test, walk.ptes, 1, "poison in page %lu", pages[i]);
+			KUNIT_ASSERT_EQ(test, 0, vm_munmap(WINDOW(1), m->nr << PAGE_SHIFT));
+		}
 		/* Nothing of it, when the fault was for the page before the folio. */
 		if (!m->order) {
 			fxt_mmap(m->fx, ODD(0), INDEX - 1, 2, PROT_READ, MAP_SHARED);
@@ -866,12 +877,16 @@ static struct window *map_quietly(struct maps *m, struct mm_struct *mm, unsigned
 
 enum { MUNMAP_PAGE, MUNMAP_ALL, UNMAP_MAPPING, EXIT_MM, NR_UNMAP_WAYS };
 
-/* Whichever way a mapping goes, what was written through it stays dirty. */
+/*
+ * Whichever way a mapping goes, what was written through it stays dirty, and
+ * reclaim learns that it was in use.
+ */
 static void unmap_keeps_dirty(struct kunit *test)
 {
 	struct maps *m = start_maps(test, fxt_order(test));
 	unsigned long pages[] = { 0, m->nr / 2, m->nr - 1 };
 	unsigned int i, way, mm = 0;
+	bool was_active;
 
 	for (i = 0; i < 2 * ARRAY_SIZE(pages); i++) {
 		for (way = 0; way < NR_UNMAP_WAYS; way++) {
@@ -892,6 +907,8 @@ static void unmap_keeps_dirty(struct kunit *test)
 			fxt_read_ptes(w->mm, w->base, m->nr, m->table);
 			KUNIT_ASSERT_TRUE(test, m->table[page].dirty);
 			KUNIT_ASSERT_FALSE(test, folio_test_dirty(m->folio));
+			was_active = folio_test_active(m->folio);
+			folio_clear_referenced(m->folio);
 
 			switch (way) {
 			case MUNMAP_PAGE:
@@ -912,6 +929,10 @@ static void unmap_keeps_dirty(struct kunit *test)
 			}
 			KUNIT_EXPECT_TRUE_MSG(test, folio_test_dirty(m->folio),
 					      "page %lu, way %u, PMD %u", page, way, w->pmd);
+			KUNIT_EXPECT_TRUE_MSG(test, folio_test_referenced(m->folio) ||
+					      (!was_active && folio_test_active(m->folio)),
+					      "accessed: page %lu, way %u, PMD %u", page, way,
+					      w->pmd);
 			if (w->mm) {
 				read_back(m, w);
 				expect_maps(m, "unmapped, way", way);
@@ -1000,21 +1021,31 @@ static void folio_mkclean_every_pte(struct kunit *test)
 	end_mms(m);
 }
 
+/* A PMD is made clean and read-only, whether or not somebody wrote through it. */
 static void folio_mkclean_pmd(struct kunit *test)
 {
 	struct maps *m = start_maps(test, pmd_order(test));
-	struct window *a = map_quietly(m, m->mm[0], WINDOW(0));
-	struct window *b = map_quietly(m, m->mm[1], ODD(1));
+	unsigned int written;
 
-	write_byte(m, a, 1, 1);
-	KUNIT_ASSERT_EQ(test, 1, count_unclean(m, a));
-	KUNIT_ASSERT_EQ(test, m->nr, count_unclean(m, b));
-	folio_lock(m->folio);
-	KUNIT_EXPECT_EQ(test, m->nr + 1, folio_mkclean(m->folio));
-	folio_unlock(m->folio);
-	KUNIT_EXPECT_EQ(test, 0, count_unclean(m, a));
-	KUNIT_EXPECT_EQ(test, 0, count_unclean(m, b));
-	expect_maps(m, "cleaned", 0);
+	for (written = 0; written < 2; written++) {
+		struct window *a = map_quietly(m, m->mm[0], WINDOW(0));
+		struct window *b = map_quietly(m, m->mm[1], ODD(1));
+
+		if (written)
+			write_byte(m, a, 1, 1);
+		KUNIT_ASSERT_EQ_MSG(test, 1, count_unclean(m, a), "written %u", written);
+		KUNIT_ASSERT_EQ_MSG(test, m->nr, count_unclean(m, b), "written %u", written);
+		folio_lock(m->folio);
+		KUNIT_EXPECT_EQ_MSG(test, m->nr + 1, folio_mkclean(m->folio), "written %u",
+				    written);
+		folio_unlock(m->folio);
+		KUNIT_EXPECT_EQ_MSG(test, 0, count_unclean(m, a), "written %u", written);
+		KUNIT_EXPECT_EQ_MSG(test, 0, count_unclean(m, b), "written %u", written);
+		expect_maps(m, "cleaned, written", written);
+		unmap_all(m, a);
+		unmap_all(m, b);
+		expect_maps(m, "unmapped, written", written);
+	}
 	end_mms(m);
 }
 

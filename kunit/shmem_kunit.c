@@ -398,6 +398,65 @@ static void read_holes(struct kunit *test)
 	i_size_write(shm_inode(fx), FXT_POS(end));
 }
 
+static void free_buf(void *buf)
+{
+	kvfree(buf);
+}
+
+static void clear_poison(void *data)
+{
+	struct page *page = data;
+
+	ClearPageHWPoison(page);
+	if (folio_test_large(page_folio(page)))
+		folio_clear_has_hwpoisoned(page_folio(page));
+}
+
+/* What lies before a poisoned page is read; the page itself, and no other, is an error. */
+static void read_poisoned_page(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i;
+	struct folio_fixture *fx = shm_file(test);
+	const unsigned long pages = 1UL << order, at[] = { 0, pages / 2, pages - 1 };
+	const size_t size = PAGE_SIZE << order;
+	struct folio *folio;
+	u8 *buf;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+	buf = kvmalloc(size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_buf, buf));
+	folio = fxt_add_shmem(fx, FIRST, order);
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		struct page *page = folio_page(folio, at[i]);
+		loff_t start = FXT_POS(FIRST), pos = start;
+		ssize_t before = at[i] * PAGE_SIZE, after = size - before - PAGE_SIZE;
+
+		SetPageHWPoison(page);
+		if (order)
+			folio_set_has_hwpoisoned(folio);
+		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, clear_poison, page));
+		KUNIT_EXPECT_EQ_MSG(test, kernel_read(fx->file, buf, size, &pos),
+				    before ?: -EIO, "poison in page %lu", at[i]);
+		fxt_expect_buffer(fx, buf, start, before);
+		pos = start + before + PAGE_SIZE - 1;
+		KUNIT_EXPECT_EQ_MSG(test, kernel_read(fx->file, buf, 1, &pos), -EIO,
+				    "poison in page %lu", at[i]);
+		pos = start + before + PAGE_SIZE;
+		if (after)
+			KUNIT_EXPECT_EQ_MSG(test, kernel_read(fx->file, buf, after, &pos), after,
+					    "poison in page %lu", at[i]);
+		fxt_expect_buffer(fx, buf, start + before + PAGE_SIZE, after);
+		/* Written is none of it: a part of the folio is not what it seems. */
+		pos = start + size - 1;
+		KUNIT_EXPECT_EQ_MSG(test, kernel_write(fx->file, buf, 1, &pos), -EIO,
+				    "poison in page %lu", at[i]);
+		kunit_release_action(test, clear_poison, page);
+	}
+	fxt_read_stamped(fx, FXT_POS(FIRST), FXT_POS(FIRST + pages), false);
+}
+
 /* SEEK_DATA and SEEK_HOLE: data are folios that were written, holes all else. */
 static void seek_data_and_hole(struct kunit *test)
 {
@@ -514,6 +573,7 @@ static struct kunit_case shmem_cases[] = {
 	KUNIT_CASE_PARAM(fault_in_each_mode, huge_gen_params),
 	KUNIT_CASE_PARAM(get_folio_each_way, get_gen_params),
 	KUNIT_CASE_PARAM(read_holes, order_gen_params),
+	KUNIT_CASE_PARAM(read_poisoned_page, order_gen_params),
 	KUNIT_CASE_PARAM(seek_data_and_hole, order_gen_params),
 	KUNIT_CASE_PARAM(memory_failure_each_page, order_gen_params),
 	{}

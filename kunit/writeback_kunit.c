@@ -319,6 +319,18 @@ static void dropbehind_leaves_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, filemap_fdatawrite(wf_mapping(wf)));
 	KUNIT_EXPECT_EQ(test, wf_mapping(wf)->nrpages, 0);
 	KUNIT_EXPECT_EQ(test, percpu_counter_sum(dontcache), 0);
+
+	/* One that an ordinary user has found stays, dirty or not, and is no longer counted. */
+	folio = add_one(wf, order);
+	__folio_set_dropbehind(folio);
+	folio_mark_dirty(folio);
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(dontcache), nr);
+	KUNIT_EXPECT_PTR_EQ(test, folio, filemap_get_folio(wf_mapping(wf), folio->index + nr - 1));
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(dontcache), 0);
+	folio_put(folio);
+	KUNIT_EXPECT_EQ(test, 0, filemap_fdatawrite(wf_mapping(wf)));
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(dontcache), 0);
+	KUNIT_EXPECT_EQ(test, wf_mapping(wf)->nrpages, nr);
 #else
 	kunit_skip(test, "this kernel has no WB_DONTCACHE_DIRTY");
 #endif

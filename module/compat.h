@@ -44,6 +44,9 @@
 /* 6.18: a file folio that reaches past EOF is no longer mapped by a PMD. */
 #define COMPAT_NO_PMD_PAST_EOF	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0))
 
+/* 6.18: truncate unmaps a folio that it could not split. */
+#define COMPAT_UNMAPS_UNSPLIT	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0))
+
 /* After 6.12: the header of folio batches, and how many a batch holds, were renamed. */
 #if __has_include(<linux/folio_batch.h>)
 #include <linux/folio_batch.h>
