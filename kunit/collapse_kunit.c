@@ -42,9 +42,16 @@ static struct fxa *start_full(struct kunit *test)
 	return f;
 }
 
+/* Others isolate folios too, compaction for one: -EAGAIN counts when it stays. */
 static int collapse(struct fxa *f, unsigned int mm)
 {
-	return fxa_madvise(f, mm, ADDR, 0, NR, MADV_COLLAPSE);
+	unsigned int tries = 5;
+	int err;
+
+	do {
+		err = fxa_madvise(f, mm, ADDR, 0, NR, MADV_COLLAPSE);
+	} while (err == -EAGAIN && --tries);
+	return err;
 }
 
 /* One folio, whole, mapped once by a PMD, owned by the mm, and rightly counted. */

@@ -1207,7 +1207,7 @@ static void dirty_blocks(struct iom_fs *fs, unsigned long *dirty, loff_t from, l
 {
 	size_t bs = iom_blocksize(fs), first = (size_t)(from - fs->base) / bs;
 
-	bitmap_set(dirty, first, DIV_ROUND_UP(to - fs->base, bs) - first);
+	bitmap_set(dirty, first, DIV_ROUND_UP((size_t)(to - fs->base), bs) - first);
 }
 
 /* The blocks that zeroing made dirty: all but holes. */
@@ -1271,7 +1271,7 @@ static void random_operations(struct kunit *test)
 			iom_model_zeroes(fs, pos, base + fs->size);
 			truncate_setsize(&fs->fx->inode, pos);
 			eof = pos;
-			first = DIV_ROUND_UP(eof - base, bs);
+			first = DIV_ROUND_UP((size_t)(eof - base), bs);
 			bitmap_clear(dirty, first, (fs->size >> SECTOR_SHIFT) - first);
 			iom_map(fs, base + first * bs, base + fs->size, IOMAP_HOLE, 0);
 			memset(fs->disk + first * bs, 0, fs->size - first * bs);
