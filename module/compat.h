@@ -177,6 +177,9 @@ typedef const struct kiocb *compat_write_ctx;
 #define MAX_FOLIO_ORDER	ilog2(MAX_FOLIO_NR_PAGES)
 #endif
 
+/* After 6.12: a file folio whose PMD goes was in use if the PMD says so. */
+#define COMPAT_PMD_ZAP_MARKS_ACCESSED	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0))
+
 /* 6.14: files of tmpfs have folios of all orders; before, of one page or a whole PMD. */
 #define COMPAT_TMPFS_ORDERS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0))
 
