@@ -26,6 +26,7 @@
 static const char * const tables[] = {
 	"file", "file_orders", "file_why", "mount_orders", "fstypes"
 };
+
 #define NR_TABLES	(sizeof(tables) / sizeof(*tables))
 
 /* What all processes count together. */

@@ -118,7 +118,7 @@ test_walks_under_load() { # slow
 # movable_block PAGES: the number of a block of memory that can go offline without the
 # kernel's complaining: in ZONE_MOVABLE, and without bit 32 in kpageflags, reserved.
 movable_block() {
-	for zone in $(grep -lx Movable /sys/devices/system/memory/memory*/valid_zones); do
+	grep -lx Movable /sys/devices/system/memory/memory*/valid_zones | while read -r zone; do
 		number=${zone%/valid_zones}
 		number=${number##*/memory}
 		dd if=/proc/kpageflags bs=$(($1 * 8)) skip="$number" count=1 2>/dev/null |
