@@ -205,7 +205,9 @@ class Watch(unittest.TestCase):
     def watch(self, sample: str, *args: str) -> str:
         """What it prints up to an interrupt after the third SAMPLE."""
         text = ""
-        with subprocess.Popen([ROOT / "scripts/foliostat", "--from", RECORDED, "--watch", "0.1", *args],
+        # Who runs tests in the background may have them ignore interrupts.
+        with subprocess.Popen(["env", "--default-signal=INT", ROOT / "scripts/foliostat", "--from", RECORDED,
+                               "--watch", "0.1", *args],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert process.stdout
             while text.count(sample) < 3 and (line := process.stdout.readline()):
