@@ -177,6 +177,18 @@ static void no_reuse_while_referenced(struct kunit *test)
 	}
 	fxa_munmap(f, 0, ADDR, 0, f->nr);
 
+	if (f->order) {
+		/* Of a folio that is of no more use a page is copied, for the folio to be freed. */
+		child = populate_and_fork(f);
+		fxa_end_mm(f, child);
+		fxa_munmap(f, 0, ADDR, 0, other);
+		fxa_write(f, 0, ADDR, other, 1, 2);
+		fxa_expect_state(f, 0, ADDR, other, 1, ALL, OWNED, "wrote the last page", 0);
+		fxa_expect_data(f, 0, ADDR, other, 1, 2, "wrote the last page", 0);
+		fxa_expect(f, "wrote the last page", 0);
+		fxa_munmap(f, 0, ADDR, other, 1);
+	}
+
 	if (f->nr > 2) {
 		child = populate_and_fork(f);
 		fxa_munmap(f, child, ADDR, 0, other);
@@ -373,6 +385,15 @@ static void madvise_shared(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, child, ADDR, first, nr,
 							     advices[a]));
 			fxa_expect(f, "advised about part", i);
+			/* Not for one of them to give up, nor to split. */
+			if (f->pmd && advices[a] == MADV_FREE) {
+				fxa_expect_state(f, 0, ADDR, 0, f->nr, ALL | FXA_DIRTY,
+						 SHARED | FXA_PMD | FXA_DIRTY, "parent, part", i);
+				fxa_expect_state(f, child, ADDR, 0, f->nr, ALL | FXA_DIRTY,
+						 SHARED | FXA_PMD | FXA_DIRTY, "child, part", i);
+				KUNIT_EXPECT_TRUE_MSG(test, folio_test_swapbacked(f->folio),
+						      "part %u", i);
+			}
 			fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "the other mm, part", i);
 			fxa_expect_data(f, child, ADDR, 0, first, 1, "before part", i);
 			fxa_expect_data(f, child, ADDR, end, f->nr - end, 1, "after part", i);
