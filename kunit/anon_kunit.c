@@ -302,6 +302,39 @@ static void unmap_part_of_folio(struct kunit *test)
 	fxa_end(f);
 }
 
+/* Unmapped at once, but somebody has a reference: nothing is left that a split would free. */
+static void unmap_whole_folio(struct kunit *test)
+{
+	struct fxa *f = fxa_start_param(test);
+	unsigned int way;
+
+	for (way = 0; way < NR_WAYS; way++) {
+		long deferred = deferred_stat(f);
+
+		fxa_populate(f, 0, ADDR, 1, 1);
+		folio_get(f->folio);
+		f->held = f->folio;
+		f->held_refs = 1;
+		if (way == BY_MUNMAP)
+			fxa_munmap(f, 0, ADDR, 0, f->nr);
+		else if (way == BY_DONTNEED)
+			KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, 0, ADDR, 0, f->nr, MADV_DONTNEED));
+		else
+			fxa_mmap(f, 0, ADDR, f->nr, 0);
+		fxa_expect_state(f, 0, ADDR, 0, f->nr, ~0, 0, "unmapped, way", way);
+		fxa_expect(f, "unmapped, way", way);
+		if (f->order)
+			KUNIT_EXPECT_FALSE_MSG(test, folio_test_partially_mapped(f->folio),
+					       "way %u", way);
+		KUNIT_EXPECT_EQ_MSG(test, deferred, deferred_stat(f), "way %u", way);
+		f->held = NULL;
+		folio_put(f->folio);
+		f->folio = NULL;
+		fxa_expect(f, "freed, way", way);
+	}
+	fxa_end(f);
+}
+
 /* Eight steps, forwards, backwards and every third, until nothing is mapped. */
 static void unmap_in_each_order(struct kunit *test)
 {
@@ -829,6 +862,7 @@ static struct kunit_case anon_cases[] = {
 	KUNIT_CASE_PARAM(fault_read_maps_zero_page, param_gen_params),
 	KUNIT_CASE_PARAM_ATTR(unmap_part_of_folio, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM(unmap_whole_folio, param_gen_params),
 	KUNIT_CASE_PARAM(unmap_in_each_order, param_gen_params),
 	KUNIT_CASE_PARAM_ATTR(unmap_across_folios, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
