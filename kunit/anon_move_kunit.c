@@ -7,6 +7,7 @@
 #include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
+#include <linux/swap.h>
 #include <linux/uaccess.h>
 #include <linux/vmstat.h>
 
@@ -41,7 +42,10 @@ static void expect_found_by_rmap(struct fxa *f, unsigned int mm, unsigned long a
 
 /* mremap(). */
 
-/* Where to, from the start of a PMD: aligned, not aligned, over its end. */
+/*
+ * Where to, from the start of a PMD: aligned, not aligned, over its end, near, and
+ * to another table of PMDs, whereto the page table that a PMD has put by must go too.
+ */
 static unsigned long target(struct fxa *f, unsigned int i)
 {
 	switch (i) {
@@ -51,12 +55,20 @@ static unsigned long target(struct fxa *f, unsigned int i)
 		return TO + 3 * PAGE_SIZE;
 	case 2:
 		return TO + 2 * PMD_SIZE - (f->nr / 2 << PAGE_SHIFT);
-	default:
+	case 3:
 		return ADDR + PMD_SIZE + PAGE_SIZE;
+	default:
+		return FXA_FAR;
 	}
 }
 
-#define NR_TARGETS	4
+#define NR_TARGETS	5
+
+/* What is mapped by a PMD is so there as well, where it is aligned. */
+static unsigned int pmd_at(struct fxa *f, unsigned long to)
+{
+	return IS_ALIGNED(to, PMD_SIZE) ? pmd_if(f) : 0;
+}
 
 static void mremap_whole_folio(struct kunit *test)
 {
@@ -65,7 +77,7 @@ static void mremap_whole_folio(struct kunit *test)
 
 	for (i = 0; i < NR_TARGETS; i++) {
 		unsigned long to = target(f, i);
-		unsigned int pmd = i ? 0 : pmd_if(f);
+		unsigned int pmd = pmd_at(f, to);
 
 		fxa_populate(f, 0, ADDR, 1, 1);
 		KUNIT_ASSERT_EQ(test, to, fxa_mremap(f, 0, ADDR, f->nr, to));
@@ -188,7 +200,7 @@ static void mremap_shared_folio(struct kunit *test)
 
 	for (i = 0; i < NR_TARGETS; i++) {
 		unsigned long to = target(f, i);
-		unsigned int pmd = i ? 0 : pmd_if(f);
+		unsigned int pmd = pmd_at(f, to);
 
 		fxa_populate(f, 0, ADDR, 1, 1);
 		child = fxa_fork(f, 0);
@@ -335,7 +347,7 @@ static void migrate_keeps_bits(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, before);
 	for (way = 0; way < 2 * NR_BITS; way++) {
-		bool held = way & 1;
+		bool held = way & 1, active;
 		struct folio *old;
 
 		fxa_populate(f, 0, ADDR, 1, 1);
@@ -346,6 +358,15 @@ static void migrate_keeps_bits(struct kunit *test)
 		fxa_drain();
 		fxa_read(f, 0, ADDR, 0, f->nr);
 		memcpy(before, f->entries, f->nr * sizeof(*before));
+		if (way & 2) {
+			/* Accessed twice. A multi-generational LRU keeps the flag elsewhere. */
+			folio_mark_accessed(old);
+			folio_mark_accessed(old);
+			fxa_drain();
+			if (!IS_ENABLED(CONFIG_LRU_GEN))
+				KUNIT_ASSERT_TRUE(test, folio_test_active(old));
+		}
+		active = folio_test_active(old);
 		folio_set_workingset(old);
 		folio_set_referenced(old);
 		if (held) {
@@ -364,6 +385,7 @@ static void migrate_keeps_bits(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, f->order, folio_order(f->folio));
 		KUNIT_EXPECT_TRUE(test, folio_test_uptodate(f->folio));
 		KUNIT_EXPECT_TRUE(test, folio_test_lru(f->folio));
+		KUNIT_EXPECT_EQ_MSG(test, active, folio_test_active(f->folio), "way %u", way);
 		KUNIT_EXPECT_TRUE_MSG(test, folio_test_workingset(f->folio), "way %u", way);
 		KUNIT_EXPECT_TRUE_MSG(test, folio_test_referenced(f->folio), "way %u", way);
 		KUNIT_EXPECT_EQ_MSG(test, way / 2 != 4, folio_test_swapbacked(f->folio),

@@ -211,6 +211,8 @@ long fxt_zone_stat(enum zone_stat_item item);
 /* Where areas lie; each has its own page table up to four PMDs later. */
 #define FXA_AREA(n)	(PMD_SIZE * (64 + 4 * (n)))
 #define FXA_AREAS	6
+/* One more, whose PMD is in another table than theirs. */
+#define FXA_FAR		(FXA_AREA(FXA_AREAS) + PUD_SIZE)
 #define FXA_MAX_MMS	4
 #define FXA_MAX_NR	1024UL	/* pages of an area that can be read at once */
 

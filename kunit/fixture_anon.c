@@ -694,9 +694,11 @@ static void find_in_mm(struct fxa *f, unsigned int mm, const char *when, unsigne
 	unsigned int area, pmd;
 	unsigned long i;
 
-	for (area = 0; area < FXA_AREAS; area++) {
+	for (area = 0; area <= FXA_AREAS; area++) {
+		unsigned long start = area < FXA_AREAS ? FXA_AREA(area) : FXA_FAR;
+
 		for (pmd = 0; pmd < 4; pmd++) {
-			unsigned long addr = FXA_AREA(area) + pmd * PMD_SIZE;
+			unsigned long addr = start + pmd * PMD_SIZE;
 			struct found *last = NULL;
 
 			if (!fxt_find_pmd(f->mm[mm], addr))
