@@ -228,6 +228,95 @@ static void swap_shared_folio(struct kunit *test)
 	fxa_end(f);
 }
 
+/* How many pages of the area are in the swap cache. */
+static long in_swap_cache(struct fxa *f, unsigned int mm)
+{
+	unsigned long i;
+	long nr = 0;
+
+	fxa_read(f, mm, ADDR, 0, f->nr);
+	for (i = 0; i < f->nr; i++)
+		nr += f->entries[i].page && folio_test_swapcache(page_folio(f->entries[i].page));
+	return nr;
+}
+
+/* What is in the swap cache counts as such and as page cache, page by page. */
+static void swap_cache_counts_pages(struct kunit *test)
+{
+	static const enum node_stat_item items[] = { NR_SWAPCACHE, NR_FILE_PAGES };
+	struct fxa *f = fxa_start_param(test);
+	struct fxt_swap *swap = fxt_swap_on(test, SLOTS, FXT_SWAP_SYNC);
+	long before[ARRAY_SIZE(items)], cached;
+	unsigned int i, child;
+
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		before[i] = fxt_node_stat(items[i]);
+	fxa_populate(f, 0, ADDR, 1, 1);
+	child = fxa_fork(f, 0);
+	swap_out(f, swap, false, 0);
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		KUNIT_EXPECT_EQ_MSG(test, before[i], fxt_node_stat(items[i]),
+				    "swapped out, item %u", i);
+	/* The child's slots keep in the cache what the parent reads. */
+	f->had_swap = true;
+	fxa_set_orders(f, BIT(f->order));
+	fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "read by the parent", 0);
+	fxa_set_orders(f, 0);
+	cached = in_swap_cache(f, 0);
+	KUNIT_EXPECT_EQ(test, f->nr, cached);
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		KUNIT_EXPECT_EQ_MSG(test, before[i] + cached, fxt_node_stat(items[i]),
+				    "swapped in, item %u", i);
+	fxa_end_mm(f, child);
+	fxa_munmap(f, 0, ADDR, 0, f->nr);
+	fxa_drain();
+	expect_used(f, swap, 0, "unmapped", 0);
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		KUNIT_EXPECT_EQ_MSG(test, before[i], fxt_node_stat(items[i]),
+				    "unmapped, item %u", i);
+	fxa_end(f);
+}
+
+/*
+ * The child is the first to fetch what both share: the rmap of the folio that it gets
+ * from the swap cache must find the parent too, who fetches it later.
+ */
+static void swap_in_by_child_first(struct kunit *test)
+{
+	struct fxa *f = fxa_start_param(test);
+	struct fxt_swap *swap = fxt_swap_on(test, SLOTS, FXT_SWAP_SYNC);
+	struct page *pages[] = { NULL, NULL };
+	unsigned int child;
+	unsigned long i;
+
+	fxa_populate(f, 0, ADDR, 1, 1);
+	child = fxa_fork(f, 0);
+	swap_out(f, swap, false, 0);
+	f->had_swap = true;
+	fxa_set_orders(f, BIT(f->order));
+	fxa_expect_data(f, child, ADDR, 0, f->nr, 1, "read by the child", 0);
+	fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "read by the parent", 0);
+	fxa_set_orders(f, 0);
+	for (i = 0; i < f->nr; i++) {
+		fxa_read(f, child, ADDR, i, 1);
+		pages[0] = f->entries[0].page;
+		fxa_read(f, 0, ADDR, i, 1);
+		pages[1] = f->entries[0].page;
+		KUNIT_ASSERT_NOT_NULL(test, pages[0]);
+		KUNIT_ASSERT_PTR_EQ_MSG(test, pages[0], pages[1], "page %lu", i);
+		if (pages[0] == folio_page(page_folio(pages[0]), 0))
+			fxa_referenced(f, page_folio(pages[0]));
+	}
+	fxa_expect_state(f, child, ADDR, 0, f->nr, FXA_KINDS | FXA_YOUNG, FXA_PAGE, "child", 0);
+	fxa_expect_state(f, 0, ADDR, 0, f->nr, FXA_KINDS | FXA_YOUNG, FXA_PAGE, "parent", 0);
+	fxa_expect(f, "aged", 0);
+	fxa_end_mm(f, child);
+	fxa_munmap(f, 0, ADDR, 0, f->nr);
+	fxa_drain();
+	expect_used(f, swap, 0, "unmapped", 0);
+	fxa_end(f);
+}
+
 /*
  * Two mms share a folio that is in memory and, since one of them has still to
  * fetch it, in the swap cache. Split, each page stands for its own slot.
@@ -595,6 +684,10 @@ static struct kunit_case anon_swap_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(unmap_part_of_swapped, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(swap_shared_folio, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(swap_cache_counts_pages, param_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(swap_in_by_child_first, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(split_in_swap_cache, param_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
