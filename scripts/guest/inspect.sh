@@ -3,21 +3,15 @@
 # shellcheck shell=dash
 # The inspector against what the cases themselves have put into the page cache.
 # needs: xfs_io
+# files: scripts/guest/inspect.inc
 # shellcheck source=ktap.inc
 . /parts/ktap.inc
-D=/sys/kernel/debug/foliolab
-M=/mnt
-
-# look FILE REQUEST: the rows.
-look() (
-	exec 4<>"$D/$1"
-	echo "$2" >&4
-	tail -n +3 <&4
-)
+# shellcheck source=inspect.inc
+. /scripts/guest/inspect.inc
 
 # count PATH KIND COLUMN: of file_orders, the sum of a column over the rows of a kind.
 count() {
-	look file_orders "$1" | awk -F '\t' -v kind="$2" -v column="$3" 'BEGIN {
+	rows file_orders "$1" | awk -F '\t' -v kind="$2" -v column="$3" 'BEGIN {
 		split("kind order folios bytes dirty writeback uptodate mapped past", name, " ")
 		for (i in name) nr[name[i]] = i
 	} $1 == kind { sum += $nr[column] } END { printf "%d", sum }'
@@ -58,7 +52,7 @@ until_ok() {
 
 # field PATH ROW FIELDS: of file, separated by spaces.
 field() {
-	look file "$1" | sed -n "$2p" | cut -f "$3" | tr '\t' ' '
+	rows file "$1" | sed -n "$2p" | cut -f "$3" | tr '\t' ' '
 }
 
 test_pages_and_holes() {
@@ -90,7 +84,7 @@ test_dirty_then_clean_then_dropped() {
 	expect "$(count $M/a order writeback)" 0 "bytes in writeback after sync"
 	expect "$(count $M/a order uptodate)" 1048576 "bytes up to date after sync"
 	echo 1 >/proc/sys/vm/drop_caches
-	expect "$(look file $M/a)" "" "rows after drop_caches"
+	expect "$(rows file $M/a)" "" "rows after drop_caches"
 	expect "$(count $M/a hole bytes)" 1048576 "bytes of holes after drop_caches"
 }
 
@@ -103,7 +97,7 @@ test_truncated_and_punched() {
 	expect "$(($(count $M/a total bytes) - $(count $M/a total past)))" \
 		$((74 * 4096 - 131072)) "bytes up to EOF after truncate"
 	truncate -s 0 $M/a
-	expect "$(look file $M/a)" "" "rows of an empty file"
+	expect "$(rows file $M/a)" "" "rows of an empty file"
 }
 
 test_reclaimed_leaves_shadows() {
@@ -115,11 +109,11 @@ test_reclaimed_leaves_shadows() {
 		exec xfs_io -f -c 'pwrite -q 0 4m' -c fsync $M/a"
 	echo 1M >/sys/fs/cgroup/inspect/memory.reclaim || true
 	shadows=$(count $M/a shadow bytes)
-	[ "$shadows" -gt 0 ] || fail "no shadows: $(look file_orders $M/a)"
+	[ "$shadows" -gt 0 ] || fail "no shadows: $(rows file_orders $M/a)"
 	expect $(($(count $M/a total bytes) + shadows + $(count $M/a hole bytes))) 4194304 \
 		"folios, shadows and holes together"
 	rows=0
-	for order in $(look file $M/a | awk '$3 == "shadow" { print $2 }'); do
+	for order in $(rows file $M/a | awk '$3 == "shadow" { print $2 }'); do
 		rows=$((rows + (4096 << order)))
 	done
 	expect "$rows" "$shadows" "shadows in file and in file_orders"
@@ -130,7 +124,7 @@ mapped() {
 }
 
 shared() {
-	look file $M/a | cut -f13 | grep -q 1
+	rows file $M/a | cut -f13 | grep -q 1
 }
 
 test_mapped_once_and_twice() {
@@ -159,7 +153,7 @@ test_hugetlbfs() {
 	echo 2 >/proc/sys/vm/nr_hugepages
 	xfs_io -f -c "falloc 0 4m" $M/a
 	expect "$(field $M/a 1 1-3,9) $(field $M/a 2 1-3,9)" "0 9 folio 512 512 9 folio 512" rows
-	expect "$(look file_why $M/a | cut -f1-3 | tr '\t\n' '_ ')" \
+	expect "$(rows file_why $M/a | cut -f1-3 | tr '\t\n' '_ ')" \
 		"maximum_9_2 total_-_2 " "why they are no larger"
 	rm $M/a
 	echo 0 >/proc/sys/vm/nr_hugepages

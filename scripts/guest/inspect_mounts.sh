@@ -3,21 +3,15 @@
 # shellcheck shell=dash
 # The inspector: sums over mounts and types, devices, reasons, swap, large files.
 # needs: xfs_io
+# files: scripts/guest/inspect.inc
 # shellcheck source=ktap.inc
 . /parts/ktap.inc
-D=/sys/kernel/debug/foliolab
-M=/mnt
-
-# look FILE REQUEST: the rows.
-look() (
-	exec 4<>"$D/$1"
-	echo "$2" >&4
-	tail -n +3 <&4
-)
+# shellcheck source=inspect.inc
+. /scripts/guest/inspect.inc
 
 # row FILE REQUEST KIND FIELDS: of the rows that begin with KIND, separated by spaces.
 row() {
-	look "$1" "$2" | sed -n "/^$3\t/p" | cut -f "$4" | tr '\t\n' '  '
+	rows "$1" "$2" | sed -n "/^$3\t/p" | cut -f "$4" | tr '\t\n' '  '
 }
 
 new_tmpfs() {
@@ -108,9 +102,9 @@ test_swapped_out() {
 	sh -c "echo 0 >/sys/fs/cgroup/swap/cgroup.procs; exec xfs_io -f -c 'pwrite -q 0 4m' $M/a"
 	echo 2M >/sys/fs/cgroup/swap/memory.reclaim || true
 	swapped=$(row file_orders $M/a swap 4)
-	[ "${swapped:-0}" -gt 0 ] || fail "nothing in swap: $(look file_orders $M/a)"
+	[ "${swapped:-0}" -gt 0 ] || fail "nothing in swap: $(rows file_orders $M/a)"
 	expect "$(($(row file_orders $M/a total 4) + swapped))" 4194304 "folios and swap together"
-	expect "$(look file $M/a | cut -f3 | sort -u | tr '\n' ' ')" "folio swap " "kinds of rows"
+	expect "$(rows file $M/a | cut -f3 | sort -u | tr '\n' ' ')" "folio swap " "kinds of rows"
 	swapoff /dev/loop1
 	expect "$(row file_orders $M/a total 4)" "4194304 " "bytes after swapoff"
 	losetup -d /dev/loop1
@@ -119,9 +113,9 @@ test_swapped_out() {
 test_many_folios() {
 	new_tmpfs -o huge=never
 	xfs_io -f -c "pwrite -q 0 80m" $M/a
-	expect "$(look file $M/a | awk '$1 != NR - 1 { bad++ } END { print NR, bad + 0 }')" "20480 0" \
+	expect "$(rows file $M/a | awk '$1 != NR - 1 { bad++ } END { print NR, bad + 0 }')" "20480 0" \
 		"rows, and those out of order"
-	look file $M/a >/tmp/rows &
+	rows file $M/a >/tmp/rows &
 	kill -9 $!
 	wait $! || true
 	expect "$(row file_orders $M/a total 3)" "20480 " "folios in all"

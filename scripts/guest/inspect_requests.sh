@@ -4,17 +4,11 @@
 # The files of the inspector as files: their form, what they can be asked and how they
 # are read.
 # needs: xfs_io
+# files: scripts/guest/inspect.inc
 # shellcheck source=ktap.inc
 . /parts/ktap.inc
-D=/sys/kernel/debug/foliolab
-M=/mnt
-
-# look FILE REQUEST: all that is read.
-look() (
-	exec 4<>"$D/$1"
-	echo "$2" >&4
-	cat <&4
-)
+# shellcheck source=inspect.inc
+. /scripts/guest/inspect.inc
 
 # ask FILE TEXT: a request alone, TEXT as for printf.
 ask() {
