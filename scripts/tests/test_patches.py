@@ -79,7 +79,8 @@ class Fixture(unittest.TestCase):
     def make_checkout(self) -> None:
         shutil.copytree(SCRIPTS, self.root / "scripts", ignore=shutil.ignore_patterns("tests", "__pycache__"))
         (self.root / "kunit").mkdir()
-        for name in ("Kbuild", "Kconfig", "kunit/a_kunit.c"):
+        (self.root / "selftests").mkdir()
+        for name in ("Kbuild", "Kconfig", "kunit/a_kunit.c", "selftests/a.c"):
             (self.root / name).write_text("# made up\n")
         self.patches.mkdir(parents=True)
         (self.patches / "BASE").write_text(
@@ -634,6 +635,17 @@ class Graft(Fixture):
         self.run_verb("graft", str(self.other), "--remove")
         self.assertFalse(self.part.exists())
         self.assertTrue((self.root / "kunit/a_kunit.c").exists())
+
+    def test_selftests(self) -> None:
+        part = self.other / "tools/testing/selftests/folio"
+        self.run_verb("graft", str(self.other))
+        self.assertFalse(part.is_symlink(), "make would look for lib.mk beside the link's target")
+        self.assertEqual(os.readlink(part / "a.c"), str(self.root / "selftests/a.c"))
+        self.assertEqual(self.git("status", "--porcelain", where=self.other), "")
+        self.run_verb("graft", str(self.other), "--copy")
+        self.assertFalse((part / "a.c").is_symlink())
+        self.run_verb("graft", str(self.other), "--remove")
+        self.assertFalse(part.exists())
 
     def test_without_hooks(self) -> None:
         self.assertIn("no hooks", self.run_verb("graft", str(self.ksrc), code=2))
