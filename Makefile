@@ -51,4 +51,4 @@ clean: ## objects and results; the trees, which may hold your work, stay
 #%   make clean          remove objects and results, keep the trees
 #%
 #% Variables: BASE=7.3|6.12  CFG=fragment,...  T=suite[.case]  KSRC=path  V=1
-#%            ACCEL=tcg|kvm  BUILD=directory   scripts/VERB --help tells the rest
+#%            ACCEL=tcg|kvm|icount  BUILD=directory  scripts/VERB --help tells all

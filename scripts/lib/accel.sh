@@ -39,14 +39,15 @@ cached_accel() {
 	[[ ! -r $CACHE/accel ]] || sed -n "s/^$(accel_key) //p" "$CACHE/accel"
 }
 
-# choose_accel [KERNEL]: prints kvm or tcg; ACCEL= overrides the probe. A kernel
-# is needed for the first probe only; without one tcg is taken, uncached.
+# choose_accel [KERNEL]: prints kvm or tcg; ACCEL= overrides the probe, and there is
+# icount besides: TCG with a clock that counts instructions. A kernel is needed for
+# the first probe only; without one tcg is taken, uncached.
 choose_accel() {
 	local accel
 	case ${ACCEL:-} in
 	'') ;;
-	kvm|tcg) echo "$ACCEL"; return ;;
-	*) die "ACCEL=$ACCEL is not known; use ACCEL=kvm or ACCEL=tcg" ;;
+	kvm | tcg | icount) echo "$ACCEL"; return ;;
+	*) die "ACCEL=$ACCEL is not known; use ACCEL=kvm, ACCEL=tcg or ACCEL=icount" ;;
 	esac
 	if ! kvm_opens; then
 		echo tcg
@@ -62,4 +63,13 @@ choose_accel() {
 		mv "$CACHE/accel.$$" "$CACHE/accel"
 	fi
 	echo "${accel:-tcg}"
+}
+
+# accel_words ACCEL: what QEMU is told for it, one word a line.
+accel_words() {
+	case $1 in
+	tcg) printf '%s\n' -accel tcg,thread=multi ;;
+	icount) printf '%s\n' -accel tcg,thread=single -icount shift=0,sleep=off ;;
+	*) printf '%s\n' -accel "$1" ;;
+	esac
 }

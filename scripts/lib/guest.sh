@@ -27,10 +27,11 @@ make_initramfs() {
 
 # qemu_machine KERNEL: the machine that every guest gets, one word a line.
 qemu_machine() {
-	local accel
+	local accel smp=${SMP:-4}
 	accel=$(choose_accel "$1") || exit
-	[[ $accel != tcg ]] || accel=tcg,thread=multi
-	printf '%s\n' -M q35 -accel "$accel" -smp "${SMP:-4}" -m "${MEM:-1024}" \
+	[[ $accel != icount ]] || smp=${SMP:-1}
+	accel_words "$accel"
+	printf '%s\n' -M q35 -smp "$smp" -m "${MEM:-1024}" \
 		-bios qboot.rom -nodefaults -display none -no-reboot
 }
 

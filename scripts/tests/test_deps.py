@@ -201,6 +201,7 @@ class AccelTest(Sandbox):
     def test_override(self) -> None:
         self.assertEqual(self.choose(ACCEL="kvm", KVM_DEVICE="/nowhere"), "kvm")
         self.assertEqual(self.choose(ACCEL="tcg"), "tcg")
+        self.assertEqual(self.choose(ACCEL="icount"), "icount")
         self.assertEqual(self.boots(), 0)
 
     def test_unknown_override(self) -> None:

@@ -73,6 +73,10 @@ class QemuWrapper(Sandbox):
         self.start("true", ACCEL="kvm").communicate(timeout=20)
         self.assertIn("-accel kvm -nodefaults", self.calls()[0])
 
+    def test_instructions_counted(self) -> None:
+        self.start("true", ACCEL="icount").communicate(timeout=20)
+        self.assertIn("-accel tcg,thread=single -icount shift=0,sleep=off -nodefaults", self.calls()[0])
+
     def test_failure_is_told(self) -> None:
         qemu = self.start("exit 7")
         qemu.communicate(timeout=20)
