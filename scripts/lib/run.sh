@@ -41,3 +41,10 @@ kunit_filter() {
 	*) echo "kunit.filter_glob=$T" ;;
 	esac
 }
+
+# still_going RUN SECONDS: whether the guest of RUN, that had so many, ended a case in
+# the last third of them. Then the machine is slow, and nothing was seen to hang.
+still_going() {
+	awk -v seconds="$2" '/^\[ *[0-9.]+\] +(not )?ok / { sub(/^\[ */, ""); last = $1 + 0 }
+		END { exit !(last > seconds * 2 / 3) }' "$1/console.log"
+}

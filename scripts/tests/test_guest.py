@@ -126,6 +126,15 @@ class BootGuest(Sandbox):
         self.assertEqual(self.boot("echo 'Run /init as init process' >$console; sleep 20"), ("timeout", ""))
         self.assertEqual(len(self.calls()), 1)
 
+    def going(self, console: str) -> bool:
+        (self.dir / "console.log").write_text(console)
+        return self.shell('still_going "$DIR" 90', "guest").returncode == 0
+
+    def test_slow_is_not_hung(self) -> None:
+        self.assertTrue(self.going("[    2.5]     ok 1 a\n[   61.0]     not ok 2 b\n[   80.1] BUG: lockup\n"))
+        self.assertFalse(self.going("[    2.5]     ok 1 a\n[   80.1] BUG: lockup\n"))
+        self.assertFalse(self.going(""))
+
     def test_hang_before_init_counts_when_it_comes_twice(self) -> None:
         status, complaint = self.boot("echo 'Linux version' >$console; sleep 20")
         self.assertEqual(status, "timeout")
