@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
-# needs: fsx git tcc
+# needs: fio fsx git tcc
 # foliofs: what its options say must be what is had, and data must be right at all of
 # them, with and without faults.
 # shellcheck source=ktap.inc
@@ -235,6 +235,31 @@ test_holes_take_no_space() {
 		echo 3 >/proc/sys/vm/drop_caches
 		expect "$(od -An -c -j 699 -N 3 /mnt/a | tr -d ' ')" '\0x\0' "the byte"
 		unmount
+	done
+}
+
+# fio writes at random, in blocks that name themselves, and reads them back, at first
+# from the cache, then from the store.
+test_fio_verifies() {
+	# slow
+	for aops in $(all_aops); do
+		for shape in blocksize=512 blocksize=16384,min_order=2,max_order=9; do
+			with "aops=$aops,$shape,size=64m"
+			set -- --directory=/mnt --size=4m --bs=16k --verify=crc32c --group_reporting --minimal
+			for engine in psync mmap; do
+				fio --name=$engine --ioengine=$engine --rw=randwrite "$@" >/dev/null
+			done
+			fio --name=direct --ioengine=psync --direct=1 --rw=randwrite "$@" >/dev/null
+			sync
+			echo 3 >/proc/sys/vm/drop_caches
+			for name in psync mmap direct; do
+				fio --name=$name --ioengine=psync --rw=randwrite --verify_only "$@" >/dev/null
+			done
+			printf wrong | dd of=/mnt/psync.0.0 bs=1 seek=50000 conv=notrunc 2>/dev/null
+			! fio --name=psync --ioengine=psync --rw=randwrite --verify_only "$@" >/dev/null 2>&1 ||
+				fail "fio did not see five bytes that were overwritten"
+			unmount
+		done
 	done
 }
 
