@@ -272,7 +272,7 @@ static void fork_each_failure(struct kunit *test)
 		struct mm_struct *child;
 
 		begin(&t);
-		child = dup_mm(current, mm);
+		child = fxt_dup_mm(mm);
 		end(&t);
 		KUNIT_EXPECT_TRUE(test, child || t.failed);
 		if (t.rest && t.nth == 1)

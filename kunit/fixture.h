@@ -156,6 +156,8 @@ u64 fxt_seed(struct kunit *test);
 
 /* fixture_mm.c: address spaces that map a fixture's file. */
 
+struct mm_struct *fxt_mm_alloc(void);
+struct mm_struct *fxt_dup_mm(struct mm_struct *mm);
 struct mm_struct *fxt_new_mm(struct kunit *test);
 void fxt_switch_mm(struct mm_struct *mm);
 unsigned long fxt_mmap(struct folio_fixture *fx, unsigned long addr,

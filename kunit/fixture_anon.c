@@ -241,18 +241,32 @@ static unsigned int add_mm(struct fxa *f, struct mm_struct *mm)
  */
 unsigned int fxa_new_mm(struct fxa *f)
 {
-	struct mm_struct *mm = mm_alloc();
-	unsigned int i;
+	unsigned int i = add_mm(f, fxt_mm_alloc());
 
-	if (mm) {
-		mm->task_size = TASK_SIZE;
-		arch_pick_mmap_layout(mm, &current->signal->rlim[RLIMIT_STACK]);
-	}
-	i = add_mm(f, mm);
 	fxa_use(f, i);
 	return i;
 }
 EXPORT_SYMBOL_NS_GPL(fxa_new_mm, COMPAT_NS(FOLIO_KUNIT));
+
+/**
+ * fxt_dup_mm() - fork an address space, which khugepaged does not look at either
+ * @mm: one of fxt_mm_alloc(), current
+ *
+ * Return: the child, or NULL without memory. mmput() ends it.
+ */
+struct mm_struct *fxt_dup_mm(struct mm_struct *mm)
+{
+	struct mm_struct *child;
+
+	/* With the mark of fxt_mm_alloc() a fork hands the child to khugepaged. */
+	mm_flags_clear(MMF_VM_HUGEPAGE, mm);
+	child = dup_mm(current, mm);
+	mm_flags_set(MMF_VM_HUGEPAGE, mm);
+	if (child)
+		mm_flags_set(MMF_VM_HUGEPAGE, child);
+	return child;
+}
+EXPORT_SYMBOL_NS_GPL(fxt_dup_mm, COMPAT_NS(FOLIO_KUNIT));
 
 /**
  * fxa_fork() - fork an address space
@@ -265,7 +279,7 @@ EXPORT_SYMBOL_NS_GPL(fxa_new_mm, COMPAT_NS(FOLIO_KUNIT));
 unsigned int fxa_fork(struct fxa *f, unsigned int mm)
 {
 	fxa_use(f, mm);
-	return add_mm(f, dup_mm(current, f->mm[mm]));
+	return add_mm(f, fxt_dup_mm(f->mm[mm]));
 }
 EXPORT_SYMBOL_NS_GPL(fxa_fork, COMPAT_NS(FOLIO_KUNIT));
 
@@ -1088,6 +1102,7 @@ EXPORT_SYMBOL_NS_GPL(fxa_start, COMPAT_NS(FOLIO_KUNIT));
 #define RANGE	unsigned int mm, ULONG addr, ULONG first, ULONG nr
 
 STUB(unsigned int, fxa_new_mm, struct fxa *f);
+STUB(struct mm_struct *, fxt_dup_mm, struct mm_struct *mm);
 STUB(unsigned int, fxa_fork, struct fxa *f, unsigned int mm);
 STUB(void, fxa_end_mm, struct fxa *f, unsigned int mm);
 STUB(void, fxa_end, struct fxa *f);

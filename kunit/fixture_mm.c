@@ -21,6 +21,28 @@ static void put_mm(void *mm)
 }
 
 /**
+ * fxt_mm_alloc() - allocate an empty address space that khugepaged never looks at
+ *
+ * On a slow machine it would put together what a case takes apart, and lock a folio
+ * while a case looks at it. An mm that claims to be on its list is not put there; its
+ * exit looks for the entry and does without.
+ *
+ * Return: an mm that fxt_switch_mm() can make current, or NULL. mmput() ends it.
+ */
+struct mm_struct *fxt_mm_alloc(void)
+{
+	struct mm_struct *mm = mm_alloc();
+
+	if (mm) {
+		mm->task_size = TASK_SIZE;
+		arch_pick_mmap_layout(mm, &current->signal->rlim[RLIMIT_STACK]);
+		mm_flags_set(MMF_VM_HUGEPAGE, mm);
+	}
+	return mm;
+}
+EXPORT_SYMBOL_NS_GPL(fxt_mm_alloc, COMPAT_NS(FOLIO_KUNIT));
+
+/**
  * fxt_new_mm() - make an empty address space
  * @test: the case; it holds the reference until it ends
  *
@@ -28,11 +50,9 @@ static void put_mm(void *mm)
  */
 struct mm_struct *fxt_new_mm(struct kunit *test)
 {
-	struct mm_struct *mm = mm_alloc();
+	struct mm_struct *mm = fxt_mm_alloc();
 
 	KUNIT_ASSERT_NOT_NULL(test, mm);
-	mm->task_size = TASK_SIZE;
-	arch_pick_mmap_layout(mm, &current->signal->rlim[RLIMIT_STACK]);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_mm, mm));
 	return mm;
 }

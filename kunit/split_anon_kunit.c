@@ -40,11 +40,6 @@ static void queue_folio(struct folio *folio)
 {
 	deferred_split_folio(folio, true);
 }
-
-static struct mm_struct *fork_mm(void)
-{
-	return dup_mm(current, current->mm);
-}
 #else
 #define NR_FOLIOS(order)	0L
 #define NR_PARTIAL(order)	0L
@@ -52,7 +47,6 @@ static struct mm_struct *fork_mm(void)
 #define set_huge_orders(orders)	((void)(orders))
 #define huge_orders()		0UL
 #define queue_folio(folio)	((void)(folio))
-#define fork_mm()		((struct mm_struct *)NULL)
 #define folio_check_splittable(folio, order, type)	(-EOPNOTSUPP)
 #define split_huge_pmd_address(vma, addr, freeze)	((void)(vma))
 #define min_order_for_split(folio)			0
@@ -441,7 +435,7 @@ static void folio_split_anon_shared(struct kunit *test)
 			map_by_ptes(a);
 		/* A pin would make fork copy; the case has only a reference. */
 		folio_unlock(folio);
-		child = fork_mm();
+		child = fxt_dup_mm(current->mm);
 		KUNIT_ASSERT_NOT_NULL(test, child);
 		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_forked, child));
 		folio_lock(folio);

@@ -41,6 +41,12 @@
 #define compat_maybe_shared(folio)	folio_maybe_mapped_shared(folio)
 #endif
 
+/* 6.18: the flags of an mm became a bitmap behind functions. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define mm_flags_set(flag, mm)		set_bit(flag, &(mm)->flags)
+#define mm_flags_clear(flag, mm)	clear_bit(flag, &(mm)->flags)
+#endif
+
 /* 6.18: a file folio that reaches past EOF is no longer mapped by a PMD. */
 #define COMPAT_NO_PMD_PAST_EOF	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0))
 
