@@ -134,9 +134,21 @@ static void fault_each_failure(struct kunit *test)
 }
 
 #ifdef HAS_EXPORTS
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
 static void restore_orders(void *orders)
 {
 	WRITE_ONCE(huge_anon_orders_always, (unsigned long)orders);
+}
+#endif
+
+/* Anonymous faults may take folios of these @orders until the case ends. */
+static void allow_orders(struct kunit *test, unsigned long orders)
+{
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, restore_orders,
+							   (void *)huge_anon_orders_always));
+	WRITE_ONCE(huge_anon_orders_always, orders);
+#endif
 }
 
 static void map_anon(struct kunit *test, unsigned long addr, unsigned long nr)
@@ -180,12 +192,10 @@ static void fault_anon_each_failure(struct kunit *test)
 	const unsigned long orders = order == 1 ? BIT(6) | BIT(4) | BIT(2) : order ? BIT(order) : 0;
 	const unsigned int want = orders ? fls(orders) - 1 : 0;
 	const unsigned long nr = max(1UL << want, 8UL);
-	unsigned long old = huge_anon_orders_always;
 	struct trials t = start_trials(fx);
 	struct mm_struct *mm;
 
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, restore_orders, (void *)old));
-	WRITE_ONCE(huge_anon_orders_always, orders);
+	allow_orders(test, orders);
 	mm = fxt_new_mm(test);
 	fxt_switch_mm(mm);
 	first_trial(&t, "anonymous");
@@ -239,7 +249,6 @@ static void fork_each_failure(struct kunit *test)
 	unsigned int order = fxt_order(test);
 	struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
 	const unsigned long nr = max(1UL << order, 4UL), half = nr / 2;
-	unsigned long old = huge_anon_orders_always;
 	struct trials t = start_trials(fx);
 	struct mm_struct *mm;
 	struct fxt_pte pte;
@@ -247,8 +256,7 @@ static void fork_each_failure(struct kunit *test)
 	long before;
 	int refs;
 
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, restore_orders, (void *)old));
-	WRITE_ONCE(huge_anon_orders_always, order > 1 ? BIT(order) : 0);
+	allow_orders(test, order > 1 ? BIT(order) : 0);
 	mm = fxt_new_mm(test);
 	fxt_switch_mm(mm);
 	map_anon(test, MAP_AT, nr);
@@ -309,12 +317,10 @@ static void mremap_each_failure(struct kunit *test)
 	unsigned int order = fxt_order(test), i;
 	struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
 	const unsigned long nr = max(1UL << order, 4UL), len = nr << PAGE_SHIFT;
-	unsigned long old = huge_anon_orders_always;
 	struct trials t = start_trials(fx);
 	struct mm_struct *mm;
 
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, restore_orders, (void *)old));
-	WRITE_ONCE(huge_anon_orders_always, order > 1 ? BIT(order) : 0);
+	allow_orders(test, order > 1 ? BIT(order) : 0);
 	mm = fxt_new_mm(test);
 	fxt_switch_mm(mm);
 	/* To a place aligned as before, and across two page tables. */
@@ -366,12 +372,10 @@ static void mprotect_each_failure(struct kunit *test)
 	unsigned int order = fxt_order(test);
 	struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
 	const unsigned long nr = max(1UL << order, 4UL), len = nr << PAGE_SHIFT;
-	unsigned long old = huge_anon_orders_always;
 	struct trials t = start_trials(fx);
 	struct mm_struct *mm;
 
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, restore_orders, (void *)old));
-	WRITE_ONCE(huge_anon_orders_always, order > 1 ? BIT(order) : 0);
+	allow_orders(test, order > 1 ? BIT(order) : 0);
 	mm = fxt_new_mm(test);
 	fxt_switch_mm(mm);
 	first_trial(&t, "mprotect");

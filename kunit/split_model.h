@@ -22,13 +22,20 @@
 #define HAS_SPLIT_EXPORTS
 #endif
 
+/* Events that no kernel without large folios has; no case counts them there. */
+#ifndef CONFIG_TRANSPARENT_HUGEPAGE
+#define THP_SPLIT_PAGE		PGFREE
+#define THP_SPLIT_PAGE_FAILED	PGFREE
+#define THP_DEFERRED_SPLIT_PAGE	PGFREE
+#endif
+
 #include "truncate_model.h"
 
 #define MAX_PIECES	512
 #define NO_PAGE		ULONG_MAX
 
 /* Orders that can be split. */
-static const struct fxt_order_param split_orders[] = {
+static const struct fxt_order_param split_orders[] __maybe_unused = {
 	{ "order=1", 1 }, { "order=2", 2 }, { "order=3", 3 }, { "order=4", 4 }, { "order=5", 5 },
 	{ "order=6", 6 }, { "order=7", 7 }, { "order=8", 8 }, { "order=9", 9 },
 };
