@@ -127,6 +127,12 @@ static inline struct address_space *iom_mapping(struct iom_fs *fs)
 	return fxt_mapping(fs->fx);
 }
 
+/* The index of a position in @type and @flags. */
+static inline size_t iom_sector(struct iom_fs *fs, loff_t pos)
+{
+	return (pos - fs->base) >> SECTOR_SHIFT;
+}
+
 struct iom_fs *iom_create(struct kunit *test, unsigned int min_order,
 			  unsigned int max_order, loff_t base, size_t size);
 void iom_reset(struct iom_fs *fs, unsigned int blkbits);
@@ -157,7 +163,7 @@ void iom_expect_disk(struct iom_fs *fs, loff_t from, loff_t to);
 void iom_done(struct iom_fs *fs, struct folio *folio);
 bool iom_uptodate(struct iom_fs *fs, struct folio *folio, size_t off, size_t len);
 
-/* What the cases of both suites do. */
+/* What the cases of all suites do. */
 
 #define IOM_MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
 
