@@ -157,29 +157,33 @@ static void check_request(struct iom_fs *fs, struct folio *folio, loff_t pos, si
 			      folio_size(folio));
 }
 
-static void add_pending(struct iom_fs *fs, struct folio *folio, size_t off, size_t len,
-			bool write)
+/* Ask for what the folio holds of a range; it comes at once or in iom_complete(). */
+static int start_io(struct iom_fs *fs, struct folio *folio, loff_t pos, size_t len, bool write)
 {
+	record(fs, write ? IOM_WRITE : IOM_READ, pos, len, 0);
+	if (fs->refuse && is_bad(fs, pos, len))
+		return -EIO;
 	KUNIT_ASSERT_LT(fs->test, fs->nr_pending, IOM_MAX_PENDING);
 	folio_get(folio);
-	fs->pending[fs->nr_pending++] = (struct iom_pending) { folio, off, len, write };
+	fs->pending[fs->nr_pending++] = (struct iom_pending) {
+		folio, offset_in_folio(folio, pos), len, write
+	};
+	if (!fs->defer)
+		iom_complete(fs, fs->nr_pending - 1, 0);
+	return 0;
 }
 
 static int iom_read_range(const struct iomap_iter *iter, struct iomap_read_folio_ctx *ctx,
 			  size_t len)
 {
 	struct iom_fs *fs = to_iom(iter->inode);
-	struct folio *folio = ctx->cur_folio;
+	int err;
 
-	record(fs, IOM_READ, iter->pos, len, 0);
-	check_request(fs, folio, iter->pos, len);
-	if (fs->refuse && is_bad(fs, iter->pos, len))
-		return -EIO;
-	ctx->read_ctx = fs;
-	add_pending(fs, folio, offset_in_folio(folio, iter->pos), len, false);
-	if (!fs->defer)
-		iom_complete(fs, fs->nr_pending - 1, 0);
-	return 0;
+	check_request(fs, ctx->cur_folio, iter->pos, len);
+	err = start_io(fs, ctx->cur_folio, iter->pos, len, false);
+	if (!err)
+		ctx->read_ctx = fs;
+	return err;
 }
 
 static void iom_submit_read(const struct iomap_iter *iter, struct iomap_read_folio_ctx *ctx)
@@ -197,18 +201,17 @@ static ssize_t iom_write_range(struct iomap_writepage_ctx *wpc, struct folio *fo
 			       unsigned int len, u64 end_pos)
 {
 	struct iom_fs *fs = to_iom(wpc->inode);
-	loff_t from, to;
-	size_t n = len;
+	u64 n = len;
+	int err;
 
 	check_request(fs, folio, pos, len);
 	KUNIT_EXPECT_TRUE(fs->test, folio_test_writeback(folio));
 	KUNIT_EXPECT_FALSE(fs->test, folio_test_dirty(folio));
 	KUNIT_EXPECT_LT_MSG(fs->test, pos, end_pos, "%u bytes", len);
-	find_extent(fs, pos, &from, &to);
-	n = min_t(u64, n, to - pos);
+	fill_map(fs, pos, &wpc->iomap);
+	n = min(n, wpc->iomap.offset + wpc->iomap.length - pos);
 	if (fs->max_write)
 		n = min(n, fs->max_write);
-	fill_map(fs, pos, &wpc->iomap);
 	if (wpc->iomap.type == IOMAP_HOLE)
 		return n;
 	if (fs->ioend) {
@@ -218,14 +221,11 @@ static ssize_t iom_write_range(struct iomap_writepage_ctx *wpc, struct folio *fo
 		}
 		return iomap_add_to_ioend(wpc, folio, pos, end_pos, n);
 	}
-	record(fs, IOM_WRITE, pos, n, 0);
 	wpc->wb_ctx = fs;
-	if (fs->refuse && is_bad(fs, pos, n))
-		return -EIO;
+	err = start_io(fs, folio, pos, n, true);
+	if (err)
+		return err;
 	iom_map(fs, pos, pos + n, IOMAP_MAPPED, 0);
-	add_pending(fs, folio, offset_in_folio(folio, pos), n, true);
-	if (!fs->defer)
-		iom_complete(fs, fs->nr_pending - 1, 0);
 	return n;
 }
 
@@ -264,11 +264,10 @@ static int iom_submit_write(struct iomap_writepage_ctx *wpc, int error)
 
 	if (fs->ioend) {
 		error = end_ioend(fs, wpc->wb_ctx, error);
-		wpc->wb_ctx = NULL;
-		return error;
+	} else {
+		record(fs, IOM_SUBMIT_WRITE, 0, wpc->nr_folios, error);
+		fs->written_folios += wpc->nr_folios;
 	}
-	record(fs, IOM_SUBMIT_WRITE, 0, wpc->nr_folios, error);
-	fs->written_folios += wpc->nr_folios;
 	wpc->wb_ctx = NULL;
 	return error;
 }

@@ -66,6 +66,9 @@ struct iom_pending {
  * @buf: what the next write brings
  * @type: IOMAP_HOLE etc. of each 512 bytes
  * @flags: IOMAP_F_NEW, IOMAP_F_SHARED etc. of each 512 bytes
+ * @ios: the record
+ * @nr_pending: entries of @pending
+ * @pending: what iom_complete() will end
  * @gen: tells the bytes of one write from those of another
  * @max_extent: no mapping is longer; 0 for no limit
  * @max_write: ->writeback_range() takes no more bytes at once; 0 for no limit
@@ -82,9 +85,6 @@ struct iom_pending {
  * @inline_len: the file is one inline extent of this many bytes, 0 if not
  * @written_folios: sum of iomap_writepage_ctx::nr_folios
  * @nr_ios: entries of @ios
- * @ios: the record
- * @nr_pending: entries of @pending
- * @pending: what iom_complete() will end
  */
 struct iom_fs {
 	struct folio_fixture *fx;
@@ -96,6 +96,10 @@ struct iom_fs {
 	u8 *buf;
 	u8 *type;
 	u16 *flags;
+	struct iom_io ios[IOM_MAX_IOS];
+	unsigned int nr_pending;
+	struct iom_pending pending[IOM_MAX_PENDING];
+	/* iom_reset() sets all from here on to 0. */
 	u64 gen;
 	size_t max_extent;
 	size_t max_write;
@@ -112,9 +116,6 @@ struct iom_fs {
 	size_t inline_len;
 	unsigned int written_folios;
 	unsigned int nr_ios;
-	struct iom_io ios[IOM_MAX_IOS];
-	unsigned int nr_pending;
-	struct iom_pending pending[IOM_MAX_PENDING];
 };
 
 static inline size_t iom_blocksize(struct iom_fs *fs)
@@ -154,6 +155,7 @@ int iom_fiemap(struct iom_fs *fs, struct fiemap_extent_info *fi, u64 start, u64 
 sector_t iom_bmap(struct iom_fs *fs, sector_t block);
 void iom_complete(struct iom_fs *fs, unsigned int i, size_t piece);
 
+const struct iom_io *iom_next_io(struct iom_fs *fs, enum iom_op op, const struct iom_io *io);
 void iom_forget(struct iom_fs *fs);
 unsigned int iom_count(struct iom_fs *fs, enum iom_op op);
 bool iom_asked(struct iom_fs *fs, enum iom_op op, loff_t pos);

@@ -26,22 +26,18 @@ static u64 word_at(u64 gen, loff_t pos)
 
 static void fill(u8 *bytes, u64 gen, loff_t pos, size_t len)
 {
-	size_t i = 0, skip, n;
-
-	while (i < len) {
-		u64 word = word_at(gen, pos + i);
+	while (len) {
+		u64 word = word_at(gen, pos);
+		size_t skip = pos & 7, n = min(8 - skip, len);
 
 		/* Most of it is whole words. */
-		if (!((pos + i) & 7) && IS_ALIGNED((unsigned long)(bytes + i), 8))
-			for (; i + 8 <= len; i += 8)
-				*(u64 *)(bytes + i) = word++;
-		if (i == len)
-			break;
-		word = word_at(gen, pos + i);
-		skip = (pos + i) & 7;
-		n = min(8 - skip, len - i);
-		memcpy(bytes + i, (u8 *)&word + skip, n);
-		i += n;
+		if (n == 8)
+			put_unaligned(word, (u64 *)bytes);
+		else
+			memcpy(bytes, (u8 *)&word + skip, n);
+		bytes += n;
+		pos += n;
+		len -= n;
 	}
 }
 
@@ -73,25 +69,11 @@ void iom_reset(struct iom_fs *fs, unsigned int blkbits)
 	KUNIT_ASSERT_EQ(fs->test, iom_mapping(fs)->nrpages, 0);
 	fs->fx->inode.i_blkbits = blkbits;
 	i_size_write(&fs->fx->inode, fs->base + fs->size);
-	fs->gen = 0;
+	memset_startat(fs, 0, gen);
 	fill(fs->disk, 0, fs->base, fs->size);
 	memcpy(fs->model, fs->disk, fs->size);
 	memset(fs->type, IOMAP_MAPPED, fs->size >> SECTOR_SHIFT);
 	memset(fs->flags, 0, (fs->size >> SECTOR_SHIFT) * sizeof(u16));
-	fs->max_extent = 0;
-	fs->max_write = 0;
-	fs->bad_from = 0;
-	fs->bad_to = 0;
-	fs->refuse = false;
-	fs->defer = false;
-	fs->hooks = false;
-	fs->ioend = false;
-	fs->batch = false;
-	fs->stale_at = 0;
-	fs->valid_calls = 0;
-	fs->when_stale = NULL;
-	fs->inline_len = 0;
-	iom_forget(fs);
 }
 EXPORT_SYMBOL_NS_GPL(iom_reset, COMPAT_NS(FOLIO_KUNIT));
 
@@ -227,6 +209,25 @@ void iom_forget(struct iom_fs *fs)
 EXPORT_SYMBOL_NS_GPL(iom_forget, COMPAT_NS(FOLIO_KUNIT));
 
 /**
+ * iom_next_io() - the next recorded request of a kind
+ * @fs: the filesystem
+ * @op: the kind
+ * @io: the request before it; NULL for the first of all
+ *
+ * Return: the request, NULL if there is no other.
+ */
+const struct iom_io *iom_next_io(struct iom_fs *fs, enum iom_op op, const struct iom_io *io)
+{
+	const struct iom_io *end = fs->ios + min(fs->nr_ios, IOM_MAX_IOS);
+
+	for (io = io ? io + 1 : fs->ios; io < end; io++)
+		if (io->op == op)
+			return io;
+	return NULL;
+}
+EXPORT_SYMBOL_NS_GPL(iom_next_io, COMPAT_NS(FOLIO_KUNIT));
+
+/**
  * iom_count() - how many requests of a kind are recorded
  * @fs: the filesystem
  * @op: the kind
@@ -235,10 +236,11 @@ EXPORT_SYMBOL_NS_GPL(iom_forget, COMPAT_NS(FOLIO_KUNIT));
  */
 unsigned int iom_count(struct iom_fs *fs, enum iom_op op)
 {
-	unsigned int i, n = 0;
+	const struct iom_io *io = NULL;
+	unsigned int n = 0;
 
-	for (i = 0; i < min(fs->nr_ios, IOM_MAX_IOS); i++)
-		n += fs->ios[i].op == op;
+	while ((io = iom_next_io(fs, op, io)))
+		n++;
 	return n;
 }
 EXPORT_SYMBOL_NS_GPL(iom_count, COMPAT_NS(FOLIO_KUNIT));
@@ -253,11 +255,10 @@ EXPORT_SYMBOL_NS_GPL(iom_count, COMPAT_NS(FOLIO_KUNIT));
  */
 bool iom_asked(struct iom_fs *fs, enum iom_op op, loff_t pos)
 {
-	unsigned int i;
+	const struct iom_io *io = NULL;
 
-	for (i = 0; i < min(fs->nr_ios, IOM_MAX_IOS); i++)
-		if (fs->ios[i].op == op && pos >= fs->ios[i].pos &&
-		    pos < fs->ios[i].pos + fs->ios[i].len)
+	while ((io = iom_next_io(fs, op, io)))
+		if (pos >= io->pos && pos < io->pos + io->len)
 			return true;
 	return false;
 }
@@ -272,18 +273,15 @@ EXPORT_SYMBOL_NS_GPL(iom_asked, COMPAT_NS(FOLIO_KUNIT));
  */
 void iom_expect_asked(struct iom_fs *fs, enum iom_op op, loff_t from, loff_t to)
 {
+	const struct iom_io *io = NULL;
 	loff_t pos = from;
 	u64 sum = 0;
-	unsigned int i;
 
-	for (i = 0; i < min(fs->nr_ios, IOM_MAX_IOS); i++) {
-		if (fs->ios[i].op != op)
-			continue;
-		sum += fs->ios[i].len;
-		KUNIT_EXPECT_TRUE_MSG(fs->test, fs->ios[i].pos >= from &&
-				      fs->ios[i].pos + fs->ios[i].len <= to,
+	while ((io = iom_next_io(fs, op, io))) {
+		sum += io->len;
+		KUNIT_EXPECT_TRUE_MSG(fs->test, io->pos >= from && io->pos + io->len <= to,
 				      "op %d: %llu bytes at %lld, outside %lld to %lld", op,
-				      fs->ios[i].len, fs->ios[i].pos, from, to);
+				      io->len, io->pos, from, to);
 	}
 	while (pos < to && iom_asked(fs, op, pos))
 		pos += iom_blocksize(fs);
@@ -324,19 +322,15 @@ void iom_expect_asked_map(struct iom_fs *fs, enum iom_op op, const unsigned long
 			  loff_t from, loff_t to)
 {
 	size_t bs = iom_blocksize(fs), first = (size_t)(from - fs->base) / bs;
-	size_t nr = (size_t)(to - from) / bs, b, want = 0;
+	size_t nr = (size_t)(to - from) / bs, b;
 	unsigned long *asked = iom_bitmap(fs);
-	unsigned int i;
+	const struct iom_io *io = NULL;
 
-	for (i = 0; i < min(fs->nr_ios, IOM_MAX_IOS); i++) {
-		const struct iom_io *io = &fs->ios[i];
-		size_t at;
+	while ((io = iom_next_io(fs, op, io))) {
+		size_t at = io->pos - fs->base;
 
-		if (io->op != op)
-			continue;
 		KUNIT_EXPECT_TRUE_MSG(fs->test, IS_ALIGNED(io->pos | io->len, bs),
 				      "block size %zu: %llu at %lld", bs, io->len, io->pos);
-		at = io->pos - fs->base;
 		for (b = at / bs; b < (at + (size_t)io->len) / bs; b++) {
 			KUNIT_EXPECT_TRUE_MSG(fs->test, b >= first && b < first + nr,
 					      "block %zu of %zu bytes", b, bs);
@@ -345,7 +339,6 @@ void iom_expect_asked_map(struct iom_fs *fs, enum iom_op op, const unsigned long
 		}
 	}
 	for (b = first; b < first + nr; b++) {
-		want += test_bit(b, map);
 		if (test_bit(b, map) != test_bit(b, asked)) {
 			KUNIT_FAIL(fs->test, "block %zu of %zu bytes: %sasked for (op %d)", b, bs,
 				   test_bit(b, asked) ? "" : "not ", op);
@@ -447,14 +440,8 @@ EXPORT_SYMBOL_NS_GPL(iom_uptodate, COMPAT_NS(FOLIO_KUNIT));
 void iom_done(struct iom_fs *fs, struct folio *folio)
 {
 	int want = folio_nr_pages(folio) + folio_test_private(folio) + 1;
-	struct folio_batch fbatch;
 
-	/* The LRU batches of this CPU hold references too. */
-	folio_batch_init(&fbatch);
-	folio_get(folio);
-	folio_batch_add(&fbatch, folio);
-	__folio_batch_release(&fbatch);
-
+	fxt_drain_lru(folio);
 	KUNIT_EXPECT_FALSE(fs->test, folio_test_locked(folio));
 	KUNIT_EXPECT_FALSE(fs->test, folio_test_writeback(folio));
 	KUNIT_EXPECT_EQ(fs->test, folio_ref_count(folio), want);
