@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * mm_iomap: which blocks of a folio iomap reads, and what it then knows of each:
- * uptodate, dirty, cached. iomap_write_kunit.c has the writes and writeback.
+ * uptodate, dirty, cached. iomap_write_kunit.c has the writes,
+ * iomap_writeback_kunit.c the writeback.
  *
  * The file is two folios of the case's order, from just below 4 GiB to just
  * above, so that every offset in the second needs more than 32 bits.

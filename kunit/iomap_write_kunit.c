@@ -1,33 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mm_iomap_write: which blocks iomap reads before a write, marks dirty and writes
- * back, what it zeroes, and what is left when any of it fails. iomap_kunit.c has
- * the reads.
+ * mm_iomap_write: which blocks iomap reads before a write and marks dirty, what it
+ * zeroes, and what is left when any of it fails. iomap_kunit.c has the reads,
+ * iomap_writeback_kunit.c the writeback.
  */
 #include <linux/highmem.h>
 #include <linux/mman.h>
 #include <linux/module.h>
-#include <linux/prandom.h>
 #include <linux/uaccess.h>
-#include <linux/writeback.h>
 
-#include "fixture_iomap.h"
-#include "../module/compat.h"
+#include "iomap_model.h"
 
 #define USER_ADDR	0x10000000UL
-
-/* Offsets in a folio at, before and after the edges of blocks, pages and the folio. */
-#define NR_EDGES	14
-
-static void edges_of(size_t bs, size_t size, size_t *edges)
-{
-	const size_t all[NR_EDGES] = {
-		0, 1, bs - 1, bs, bs + 1, PAGE_SIZE - 1, PAGE_SIZE, size / 2, size / 2 + 1,
-		size - bs - 1, size - bs, size - bs + 1, size - 1, size,
-	};
-
-	memcpy(edges, all, sizeof(all));
-}
 
 /* Every pair of edges of small folios, each fifth pair of large ones. */
 static bool use_pair(unsigned int order, size_t size, const size_t *edges, unsigned int a,
@@ -36,13 +20,12 @@ static bool use_pair(unsigned int order, size_t size, const size_t *edges, unsig
 	return edges[a] < edges[b] && edges[b] <= size && (order < 4 || !((a + 3 * b) % 7));
 }
 
-static unsigned long reads_in(struct iom_fs *fs, loff_t from, loff_t to)
+static bool reads_in(struct iom_fs *fs, loff_t from, loff_t to)
 {
-	unsigned int i;
+	const struct iom_io *io = NULL;
 
-	for (i = 0; i < fs->nr_ios; i++)
-		if (fs->ios[i].op == IOM_READ &&
-		    (fs->ios[i].pos < from || fs->ios[i].pos + fs->ios[i].len > to))
+	while ((io = iom_next_io(fs, IOM_READ, io)))
+		if (io->pos < from || io->pos + io->len > to)
 			return false;
 	return true;
 }
@@ -529,7 +512,7 @@ static void unshare_blocks(struct kunit *test)
 			i_size_write(&fs->fx->inode, eof);
 			iom_map(fs, from, to, IOMAP_MAPPED, IOMAP_F_SHARED);
 			if (e == 1)
-				iom_read_folio(fs, iom_add_one(fs, order, true));
+				cache_folio(fs, SZ_4G, order);
 			/* A write of part of a block copies the rest of it. */
 			KUNIT_ASSERT_EQ(test, iom_write(fs, from + 1, 1, 0), 1);
 			KUNIT_EXPECT_EQ(test, 0, iom_unshare(fs, fs->base, fs->size));
@@ -543,10 +526,6 @@ static void unshare_blocks(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, 0, iom_unshare(fs, fs->base, fs->size));
 			iom_write_back(fs);
 			KUNIT_EXPECT_EQ(test, iom_count(fs, IOM_WRITE), 0);
-			if (e == 1)
-				folio_put(filemap_get_folio(iom_mapping(fs), SZ_4G >> PAGE_SHIFT));
-			if (e == 1)
-				folio_put(filemap_get_folio(iom_mapping(fs), SZ_4G >> PAGE_SHIFT));
 		}
 		KUNIT_EXPECT_EQ(test, 0, iom_unshare(fs, fs->base + fs->size, size));
 	}
@@ -576,13 +555,8 @@ static void zero_range_edges(struct kunit *test)
 				if (!use_pair(order, size, edges, a, b))
 					continue;
 				iom_reset(fs, iom_blkbits[i]);
-				if (a & 1) {
-					iom_read_folio(fs, iom_add_one(fs, order, true));
-					folio_put(filemap_get_folio(iom_mapping(fs),
-								    mid >> PAGE_SHIFT));
-					folio_put(filemap_get_folio(iom_mapping(fs),
-								    mid >> PAGE_SHIFT));
-				}
+				if (a & 1)
+					cache_folio(fs, mid, order);
 				iom_model_zeroes(fs, from, to);
 				KUNIT_EXPECT_EQ(test, 0, iom_zero_range(fs, from, to - from,
 									&zeroed));
@@ -659,14 +633,10 @@ static void zero_range_dirty_batch(struct kunit *test)
 			if (n % 4 == 3)
 				continue;
 			cached++;
-			if (n % 4 < 2) {
+			if (n % 4 < 2)
 				KUNIT_ASSERT_EQ(test, iom_write(fs, pos, size, 0), size);
-			} else {
-				struct folio *folio = iom_add_folio(fs, pos, order);
-
-				iom_read_folio(fs, folio);
-				iom_done(fs, folio);
-			}
+			else
+				cache_folio(fs, pos, order);
 		}
 		iom_forget(fs);
 		KUNIT_EXPECT_EQ(test, 0, iom_zero_range(fs, from, to - from, &zeroed));
@@ -770,329 +740,6 @@ static void mkwrite_eof(struct kunit *test)
 	}
 }
 
-/* Writeback. */
-
-/* EOF anywhere: what lies past it is zeroed and stays at home. */
-static void writeback_eof(struct kunit *test)
-{
-	unsigned int order = fxt_order(test), i, e;
-	struct iom_fs *fs = iom_create_two(test, order, 0);
-	size_t edges[NR_EDGES];
-
-	iom_for_each_blkbits(i, order) {
-		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
-
-		edges_of(bs, size, edges);
-		for (e = 0; e < NR_EDGES; e++) {
-			size_t eof = edges[e];
-			struct folio *folio;
-			loff_t pos;
-
-			if (eof > size)
-				continue;
-			iom_reset(fs, iom_blkbits[i]);
-			KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base, bs, 0), bs);
-			folio = iom_add_one(fs, order, true);
-			pos = folio_pos(folio);
-			iom_read_folio(fs, folio);
-			folio_mark_dirty(folio);
-			i_size_write(&fs->fx->inode, pos + eof);
-			iom_write_back(fs);
-			KUNIT_EXPECT_FALSE(test, folio_test_writeback(folio));
-			KUNIT_EXPECT_TRUE(test, iom_asked(fs, IOM_WRITE, fs->base));
-			KUNIT_EXPECT_EQ_MSG(test, fs->written_folios, 1 + !!eof, "EOF %zu", eof);
-			for (; eof && pos < folio_pos(folio) + round_up(eof, bs); pos += bs)
-				if (!iom_asked(fs, IOM_WRITE, pos))
-					break;
-			KUNIT_EXPECT_EQ_MSG(test, pos - folio_pos(folio), round_up(eof, bs),
-					    "not written; EOF %zu", eof);
-			for (; pos < folio_pos(folio) + size; pos += bs)
-				if (iom_asked(fs, IOM_WRITE, pos))
-					break;
-			KUNIT_EXPECT_EQ_MSG(test, pos - folio_pos(folio), size,
-					    "written past EOF %zu", eof);
-			pos = folio_pos(folio);
-			if (eof) {
-				iom_expect_cache(fs, pos, pos + eof);
-				iom_model_zeroes(fs, pos + eof, pos + size);
-				iom_expect_cache(fs, pos, pos + size);
-				iom_expect_disk(fs, pos, pos + round_up(eof, bs));
-			}
-			iom_done(fs, folio);
-		}
-	}
-}
-
-/* Runs of dirty blocks, clean ones between: each run goes out, in pieces or whole. */
-static void writeback_dirty_runs(struct kunit *test)
-{
-	static const u16 masks[] = { 0x01, 0x80, 0x81, 0x55, 0xaa, 0x66, 0x7e, 0xdb, 0xfe, 0x7f };
-	unsigned int order = fxt_order(test), i, m, k;
-	struct iom_fs *fs = iom_create_two(test, order, 0);
-	unsigned long *want = iom_bitmap(fs);
-
-	iom_for_each_blkbits(i, order) {
-		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order, unit = size / 8;
-
-		if (unit < bs)
-			continue;
-		for (m = 0; m < ARRAY_SIZE(masks); m++) {
-			struct folio *folio;
-			unsigned int runs;
-			loff_t pos;
-
-			iom_reset(fs, iom_blkbits[i]);
-			bitmap_zero(want, fs->size >> SECTOR_SHIFT);
-			folio = iom_add_one(fs, order, true);
-			pos = folio_pos(folio);
-			if (m & 1)
-				iom_read_folio(fs, folio);
-			for (k = 0; k < 8; k++) {
-				if (!(masks[m] & 1 << k))
-					continue;
-				KUNIT_ASSERT_EQ(test, iom_write(fs, pos + k * unit, unit, 0), unit);
-				bitmap_set(want, (size_t)(pos - fs->base + k * unit) / bs,
-					   unit / bs);
-			}
-			if (m % 3 == 2)
-				fs->max_write = bs * max_t(size_t, 1, size / bs / 64);
-			iom_write_back(fs);
-			iom_expect_asked_map(fs, IOM_WRITE, want, pos, pos + size);
-			runs = hweight8(masks[m] & ~(masks[m] << 1));
-			if (!fs->max_write)
-				KUNIT_EXPECT_EQ_MSG(test, iom_count(fs, IOM_WRITE), runs,
-						    "mask %x", masks[m]);
-			KUNIT_EXPECT_EQ(test, fs->written_folios, 1);
-			iom_expect_disk(fs, fs->base, fs->base + fs->size);
-			iom_done(fs, folio);
-		}
-	}
-}
-
-/* The folio is under writeback until its last byte is on disk, and then no longer. */
-static void writeback_ends_once(struct kunit *test)
-{
-	unsigned int order = fxt_order(test), i, all;
-	struct iom_fs *fs = iom_create_two(test, order, 0);
-
-	iom_for_each_blkbits(i, order) {
-		for (all = 0; all < 2; all++) {
-			size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order, at;
-			struct xarray *pages = &iom_mapping(fs)->i_pages;
-			struct folio *folio;
-			loff_t pos;
-
-			iom_reset(fs, iom_blkbits[i]);
-			folio = iom_add_one(fs, order, true);
-			pos = folio_pos(folio);
-			iom_read_folio(fs, folio);
-			for (at = 0; at < size; at += max(2 * bs, size / 16))
-				KUNIT_ASSERT_EQ(test, iom_write(fs, pos + at, bs, 0), bs);
-			if (all)
-				folio_mark_dirty(folio);
-			fs->defer = true;
-			fs->max_write = max(bs, size / 16);
-			KUNIT_EXPECT_EQ(test, 0, filemap_fdatawrite(iom_mapping(fs)));
-			KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
-			KUNIT_EXPECT_GE(test, fs->nr_pending, 1);
-			while (fs->nr_pending) {
-				KUNIT_EXPECT_TRUE_MSG(test, folio_test_writeback(folio),
-						      "%u pending", fs->nr_pending);
-				KUNIT_EXPECT_TRUE(test, xa_get_mark(pages, folio->index,
-								    PAGECACHE_TAG_WRITEBACK));
-				iom_complete(fs, fs->nr_pending / 2, bs);
-			}
-			KUNIT_EXPECT_FALSE(test, folio_test_writeback(folio));
-			KUNIT_EXPECT_FALSE(test, xa_get_mark(pages, folio->index,
-							     PAGECACHE_TAG_WRITEBACK));
-			iom_expect_disk(fs, fs->base, fs->base + fs->size);
-			iom_done(fs, folio);
-		}
-	}
-}
-
-/* A write dirties what is under writeback again: only the new blocks go out next. */
-static void writeback_redirtied(struct kunit *test)
-{
-	unsigned int order = fxt_order(test), i;
-	struct iom_fs *fs = iom_create_two(test, order, 0);
-
-	iom_for_each_blkbits(i, order) {
-		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
-		struct folio *folio;
-		loff_t pos;
-
-		iom_reset(fs, iom_blkbits[i]);
-		folio = iom_add_one(fs, order, true);
-		pos = folio_pos(folio);
-		iom_read_folio(fs, folio);
-		KUNIT_ASSERT_EQ(test, iom_write(fs, pos, bs, 0), bs);
-		fs->defer = true;
-		KUNIT_EXPECT_EQ(test, 0, filemap_fdatawrite(iom_mapping(fs)));
-		KUNIT_EXPECT_TRUE(test, folio_test_writeback(folio));
-		KUNIT_ASSERT_EQ(test, iom_write(fs, pos + size - 1, 1, 0), 1);
-		fs->defer = false;
-		while (fs->nr_pending)
-			iom_complete(fs, 0, 0);
-		KUNIT_EXPECT_FALSE(test, folio_test_writeback(folio));
-		KUNIT_EXPECT_TRUE(test, folio_test_dirty(folio));
-		iom_write_back(fs);
-		iom_expect_asked(fs, IOM_WRITE, pos + size - bs, pos + size);
-		iom_expect_disk(fs, fs->base, fs->base + fs->size);
-		iom_done(fs, folio);
-	}
-}
-
-/* An error is told once; the folio is neither dirty nor under writeback for ever. */
-static void writeback_error(struct kunit *test)
-{
-	unsigned int order = fxt_order(test), i, how, which;
-	struct iom_fs *fs = iom_create_two(test, order, 0);
-
-	iom_for_each_blkbits(i, order) {
-		for (which = 0; which < 6; which++) {
-			size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
-			struct folio *folio[2];
-			errseq_t since;
-			loff_t bad;
-
-			how = which & 1;
-			iom_reset(fs, iom_blkbits[i]);
-			folio[0] = iom_add_one(fs, order, false);
-			folio[1] = iom_add_one(fs, order, true);
-			KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base, fs->size, 0), fs->size);
-			/* An error that nobody has seen would be taken for this one's. */
-			iom_mapping(fs)->wb_err = 0;
-			since = filemap_sample_wb_err(iom_mapping(fs));
-			bad = fs->base + (which / 2 == 0 ? 0 : which / 2 == 1 ? size / 2 :
-						 size - 1);
-			fs->bad_from = bad;
-			fs->bad_to = bad + 1;
-			fs->refuse = how;
-			fs->max_write = max(bs, size / 8);
-			KUNIT_EXPECT_EQ_MSG(test, -EIO, filemap_write_and_wait(iom_mapping(fs)),
-					    "blocks of %zu, %u", bs, which);
-			KUNIT_EXPECT_EQ(test, -EIO, filemap_check_wb_err(iom_mapping(fs), since));
-			KUNIT_EXPECT_EQ(test, 0, filemap_write_and_wait(iom_mapping(fs)));
-			KUNIT_EXPECT_FALSE(test, folio_test_dirty(folio[0]));
-			KUNIT_EXPECT_FALSE(test, folio_test_writeback(folio[0]));
-			KUNIT_EXPECT_FALSE(test, folio_test_locked(folio[0]));
-			KUNIT_EXPECT_TRUE(test, folio_test_uptodate(folio[0]));
-			iom_expect_cache(fs, fs->base, fs->base + fs->size);
-			/* The other folio is none the worse. */
-			iom_expect_disk(fs, fs->base + size, fs->base + fs->size);
-			fs->bad_to = 0;
-			folio_mark_dirty(folio[0]);
-			iom_write_back(fs);
-			iom_expect_asked(fs, IOM_WRITE, fs->base, fs->base + size);
-			iom_expect_disk(fs, fs->base, fs->base + fs->size);
-			iom_done(fs, folio[0]);
-			iom_done(fs, folio[1]);
-		}
-	}
-}
-
-/* Dirty blocks that the filesystem has no place for: skipped, and the folio ends. */
-static void writeback_hole(struct kunit *test)
-{
-	unsigned int order = fxt_order(test), i, part;
-	struct iom_fs *fs = iom_create_two(test, order, 0);
-
-	iom_for_each_blkbits(i, order) {
-		for (part = 0; part < 2; part++) {
-			size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
-			size_t half = part ? size / 2 : 0;
-			struct folio *folio;
-			loff_t pos;
-
-			if (part && half < bs)
-				continue;
-			iom_reset(fs, iom_blkbits[i]);
-			folio = iom_add_one(fs, order, true);
-			pos = folio_pos(folio);
-			KUNIT_ASSERT_EQ(test, iom_write(fs, pos, size, 0), size);
-			iom_map(fs, pos + half, pos + size, IOMAP_HOLE, 0);
-			iom_write_back(fs);
-			iom_expect_asked(fs, IOM_WRITE, pos, pos + half);
-			KUNIT_EXPECT_EQ(test, fs->written_folios, part);
-			KUNIT_EXPECT_FALSE(test, folio_test_writeback(folio));
-			KUNIT_EXPECT_FALSE(test, folio_test_dirty(folio));
-			iom_done(fs, folio);
-		}
-	}
-}
-
-/* Bytes that follow one another in the file and on disk go out together, others not. */
-static void ioend_merges_neighbours(struct kunit *test)
-{
-	unsigned int order = fxt_order(test), i, k;
-	struct iom_fs *fs = iom_create_two(test, order, order);
-
-	iom_for_each_blkbits(i, order) {
-		size_t bs = 1 << iom_blkbits[i], size = PAGE_SIZE << order;
-		loff_t mid = fs->base + size, end = mid + size;
-		const struct {
-			loff_t from, to;	/* what is dirty */
-			loff_t map_from;	/* from here to the end */
-			unsigned int type, flags;
-			loff_t eof;
-			unsigned int want;
-		} rounds[] = {
-			/* All; a part across both folios; the last and the first block. */
-			{ fs->base, end, end, IOMAP_MAPPED, 0, end, 1 },
-			{ mid - bs, mid + bs, end, IOMAP_MAPPED, 0, end, 1 },
-			{ fs->base, end, mid, IOMAP_UNWRITTEN, 0, end, 2 },
-			{ fs->base, end, mid, IOMAP_MAPPED, IOMAP_F_SHARED, end, 2 },
-			{ fs->base, end, mid, IOMAP_MAPPED, IOMAP_F_BOUNDARY, end, 2 },
-			{ fs->base, end, end - bs, IOMAP_UNWRITTEN, 0, end, 2 },
-			{ fs->base, end, mid, IOMAP_HOLE, 0, end, 1 },
-			/* The file ends in the block, and so does what is told of it. */
-			{ fs->base, end, end, IOMAP_MAPPED, 0, mid + 1, 1 },
-			{ fs->base, end, end, IOMAP_MAPPED, 0, end - 1, 1 },
-			{ fs->base, end, end, IOMAP_MAPPED, 0, mid - 1, 1 },
-		};
-
-		for (k = 0; k < ARRAY_SIZE(rounds); k++) {
-			loff_t last = min(rounds[k].to, rounds[k].eof), f;
-			struct folio *folio;
-			u64 told = 0;
-			unsigned int n;
-
-			iom_reset(fs, iom_blkbits[i]);
-			fs->ioend = true;
-			for (n = 0; n < 2; n++) {
-				folio = iom_add_one(fs, order, n);
-				iom_read_folio(fs, folio);
-				folio_put(folio);
-			}
-			f = rounds[k].from;
-			KUNIT_ASSERT_EQ(test, iom_write(fs, f, rounds[k].to - f, 0),
-					rounds[k].to - f);
-			i_size_write(&fs->fx->inode, rounds[k].eof);
-			iom_map(fs, rounds[k].map_from, end, rounds[k].type, rounds[k].flags);
-			iom_write_back(fs);
-			KUNIT_EXPECT_EQ_MSG(test, iom_count(fs, IOM_WRITE), rounds[k].want,
-					    "round %u, blocks of %zu", k, bs);
-			if (rounds[k].type == IOMAP_HOLE)
-				last = rounds[k].map_from;
-			iom_expect_asked(fs, IOM_WRITE, f, round_up(last, bs));
-			iom_model_zeroes(fs, last, round_up(last, bs));
-			iom_expect_disk(fs, f, round_up(last, bs));
-			for (n = 0; n < fs->nr_ios; n++)
-				if (fs->ios[n].op == IOM_SUBMIT_WRITE)
-					told += fs->ios[n].len;
-			KUNIT_EXPECT_EQ_MSG(test, told, last - f, "round %u, blocks of %zu", k, bs);
-			for (n = 0; n < 2; n++) {
-				folio = filemap_get_folio(iom_mapping(fs),
-							  (fs->base + n * size) >> PAGE_SHIFT);
-				KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
-				KUNIT_EXPECT_FALSE(test, folio_test_dirty(folio));
-				iom_done(fs, folio);
-			}
-		}
-	}
-}
-
 /* What a short write reserved is given back, except under dirty blocks before EOF. */
 static void delalloc_release_blocks(struct kunit *test)
 {
@@ -1155,150 +802,11 @@ static void delalloc_release_between_folios(struct kunit *test)
 
 	iom_map(fs, fs->base, fs->base + fs->size, IOMAP_DELALLOC, 0);
 	KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base, size, 0), size);
-	iom_read_folio(fs, iom_add_folio(fs, clean, order));
+	cache_folio(fs, clean, order);
 	KUNIT_ASSERT_EQ(test, iom_write(fs, clean + size, size, 0), size);
 	iom_forget(fs);
 	iom_delalloc_release(fs, fs->base, clean + 2 * size);
 	iom_expect_asked(fs, IOM_PUNCH, clean, clean + size);
-	folio_put(filemap_get_folio(iom_mapping(fs), clean >> PAGE_SHIFT));
-	folio_put(filemap_get_folio(iom_mapping(fs), clean >> PAGE_SHIFT));
-}
-
-/* An error that comes with the end of the I/O is kept for whoever asks later. */
-static void ioend_error_is_kept(struct kunit *test)
-{
-	unsigned int order = fxt_order(test), i;
-	struct iom_fs *fs = iom_create_two(test, order, 0);
-
-	iom_for_each_blkbits(i, order) {
-		errseq_t since;
-
-		iom_reset(fs, iom_blkbits[i]);
-		fs->ioend = true;
-		KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base, fs->size, 0), fs->size);
-		iom_mapping(fs)->wb_err = 0;
-		since = filemap_sample_wb_err(iom_mapping(fs));
-		fs->bad_from = fs->base + fs->size / 2;
-		fs->bad_to = fs->bad_from + 1;
-		KUNIT_EXPECT_EQ(test, -EIO, filemap_write_and_wait(iom_mapping(fs)));
-		KUNIT_EXPECT_EQ_MSG(test, -EIO, filemap_check_wb_err(iom_mapping(fs), since),
-				    "order %u, blocks of %u", order, 1 << iom_blkbits[i]);
-		KUNIT_EXPECT_FALSE(test, mapping_tagged(iom_mapping(fs), PAGECACHE_TAG_WRITEBACK));
-		fs->bad_to = 0;
-	}
-}
-
-/* All of it together. */
-
-#define RANDOM_PAGES	64
-
-static const struct iom_random_param {
-	char desc[12];
-	unsigned int blkbits;
-	unsigned int max_order;
-} random_params[] = {
-	{ "bs=512", 9, 4 }, { "bs=1024", 10, 2 }, { "bs=2048", 11, 6 }, { "bs=4096", 12, 5 },
-};
-
-KUNIT_ARRAY_PARAM_DESC(random, random_params, desc);
-
-/* The blocks that a write made dirty, as far as they are before EOF. */
-static void dirty_blocks(struct iom_fs *fs, unsigned long *dirty, loff_t from, loff_t to)
-{
-	size_t bs = iom_blocksize(fs), first = (size_t)(from - fs->base) / bs;
-
-	bitmap_set(dirty, first, DIV_ROUND_UP((size_t)(to - fs->base), bs) - first);
-}
-
-/* The blocks that zeroing made dirty: all but holes. */
-static void zeroed_blocks(struct iom_fs *fs, unsigned long *dirty, loff_t from, loff_t to)
-{
-	size_t bs = iom_blocksize(fs);
-	loff_t pos;
-
-	for (pos = round_down(from, bs); pos < to; pos += bs)
-		if (fs->type[(pos - fs->base) >> SECTOR_SHIFT] != IOMAP_HOLE)
-			dirty_blocks(fs, dirty, pos, pos + bs);
-}
-
-/*
- * Writes, zeroing, truncates, reads, writeback and eviction in any order: the
- * cache always holds what the model says, the disk does after writeback, and
- * exactly the blocks that were changed since the last are written.
- */
-static void random_operations(struct kunit *test)
-{
-	const struct iom_random_param *param = test->param_value;
-	struct iom_fs *fs = iom_create(test, 0, min_t(unsigned int, param->max_order,
-						      IOM_MAX_ORDER),
-				       SZ_4G - RANDOM_PAGES / 2 * PAGE_SIZE,
-				       RANDOM_PAGES * PAGE_SIZE);
-	unsigned long *dirty = iom_bitmap(fs);
-	loff_t base = fs->base, eof = base + fs->size;
-	struct rnd_state rnd;
-	unsigned int step;
-
-	iom_reset(fs, param->blkbits);
-	fs->ioend = param->blkbits & 1;
-	fs->batch = param->blkbits & 2;
-	prandom_seed_state(&rnd, fxt_seed(test));
-	for (step = 0; step < 600; step++) {
-		u32 what = prandom_u32_state(&rnd) % 16;
-		loff_t pos = base + prandom_u32_state(&rnd) % fs->size;
-		size_t bs = iom_blocksize(fs), first;
-		size_t len = prandom_u32_state(&rnd) % (what & 1 ? 3 * bs : fs->size / 3) + 1;
-
-		len = min_t(loff_t, len, base + fs->size - pos);
-		iom_forget(fs);
-		if (what < 7) {
-			/* What a filesystem does first, when it writes past EOF. */
-			if (pos > eof)
-				KUNIT_EXPECT_EQ(test, 0, iom_zero_range(fs, eof, pos - eof, NULL));
-			if (pos > eof)
-				zeroed_blocks(fs, dirty, eof, pos);
-			KUNIT_EXPECT_EQ_MSG(test, iom_write(fs, pos, len, 0), len, "step %u", step);
-			dirty_blocks(fs, dirty, pos, pos + len);
-			eof = max_t(loff_t, eof, pos + len);
-		} else if (what < 9 && pos < eof) {
-			len = min_t(loff_t, len, eof - pos);
-			KUNIT_EXPECT_EQ(test, 0, iom_zero_range(fs, pos, len, NULL));
-			iom_model_zeroes(fs, pos, pos + len);
-			zeroed_blocks(fs, dirty, pos, pos + len);
-		} else if (what == 9 && pos < eof) {
-			KUNIT_EXPECT_EQ(test, 0, iom_truncate_page(fs, pos, NULL));
-			if (pos & (bs - 1))
-				zeroed_blocks(fs, dirty, pos, pos + 1);
-			iom_model_zeroes(fs, pos, base + fs->size);
-			truncate_setsize(&fs->fx->inode, pos);
-			eof = pos;
-			first = DIV_ROUND_UP((size_t)(eof - base), bs);
-			bitmap_clear(dirty, first, (fs->size >> SECTOR_SHIFT) - first);
-			iom_map(fs, base + first * bs, base + fs->size, IOMAP_HOLE, 0);
-			memset(fs->disk + first * bs, 0, fs->size - first * bs);
-		} else if (what == 10) {
-			invalidate_mapping_pages(iom_mapping(fs), pos >> PAGE_SHIFT,
-						 (pos + len) >> PAGE_SHIFT);
-		} else if (what < 13) {
-			iom_write_back(fs);
-			iom_expect_asked_map(fs, IOM_WRITE, dirty, base, base + fs->size);
-			bitmap_zero(dirty, fs->size >> SECTOR_SHIFT);
-			iom_expect_disk(fs, base, eof);
-		} else if (pos < eof) {
-			len = min_t(loff_t, len, eof - pos);
-			KUNIT_EXPECT_EQ(test, kernel_read(fxt_file(fs->fx), fs->buf, len, &pos),
-					len);
-			iom_expect_cache(fs, pos - len, pos);
-		}
-		KUNIT_EXPECT_EQ_MSG(test, i_size_read(&fs->fx->inode), eof, "step %u", step);
-		if (test->status == KUNIT_FAILURE) {
-			kunit_info(test, "step %u: operation %u, %zu at %lld", step, what, len,
-				   pos);
-			break;
-		}
-	}
-	fxt_expect_consistent(fs->fx);
-	iom_write_back(fs);
-	iom_expect_disk(fs, base, eof);
 }
 
 KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
@@ -1333,26 +841,9 @@ static struct kunit_case iomap_write_cases[] = {
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(mkwrite_eof, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
-	KUNIT_CASE_PARAM_ATTR(writeback_eof, order_gen_params,
-			      {.speed = KUNIT_SPEED_SLOW}),
-	KUNIT_CASE_PARAM_ATTR(writeback_dirty_runs, order_gen_params,
-			      {.speed = KUNIT_SPEED_SLOW}),
-	KUNIT_CASE_PARAM_ATTR(writeback_ends_once, order_gen_params,
-			      {.speed = KUNIT_SPEED_SLOW}),
-	KUNIT_CASE_PARAM_ATTR(writeback_redirtied, order_gen_params,
-			      {.speed = KUNIT_SPEED_SLOW}),
-	KUNIT_CASE_PARAM_ATTR(writeback_error, order_gen_params,
-			      {.speed = KUNIT_SPEED_SLOW}),
-	KUNIT_CASE_PARAM_ATTR(writeback_hole, order_gen_params,
-			      {.speed = KUNIT_SPEED_SLOW}),
-	KUNIT_CASE_PARAM_ATTR(ioend_merges_neighbours, order_gen_params,
-			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(delalloc_release_blocks, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(delalloc_release_between_folios, order_gen_params),
-	KUNIT_CASE_PARAM(ioend_error_is_kept, order_gen_params),
-	KUNIT_CASE_PARAM_ATTR(random_operations, random_gen_params,
-			      {.speed = KUNIT_SPEED_SLOW}),
 	{}
 };
 
@@ -1363,6 +854,6 @@ static struct kunit_suite iomap_write_suite = {
 
 kunit_test_suite(iomap_write_suite);
 
-MODULE_DESCRIPTION("KUnit suite of iomap's writes, zeroing and writeback");
+MODULE_DESCRIPTION("KUnit suite of iomap's writes and zeroing");
 MODULE_IMPORT_NS(COMPAT_NS(FOLIO_KUNIT));
 MODULE_LICENSE("GPL");
