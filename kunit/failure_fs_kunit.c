@@ -96,16 +96,7 @@ static void try_write(struct trials *t, unsigned int min, unsigned int order, bo
 		begin(t);
 		done = write_from(fx, pos, zeroes, len);
 		end(t);
-		KUNIT_EXPECT_TRUE_MSG(test, done == len || t->failed, "wrote %zd", done);
-		if (t->rest && t->nth == 1)
-			KUNIT_EXPECT_EQ(test, -ENOMEM, done);
-		else if (!t->rest && whole && min < order)
-			KUNIT_EXPECT_EQ(test, len, done);
-		if (done < 0) {
-			KUNIT_EXPECT_EQ(test, -ENOMEM, done);
-			KUNIT_EXPECT_EQ(test, 0, fxt_mapping(fx)->nrpages);
-			done = 0;
-		}
+		done = expect_wrote(t, done, len, whole && min < order);
 		fxt_expect_zeroed(fx, pos, pos + done);
 		expect_folios(fx, true);
 		if (done < len) {
@@ -210,16 +201,7 @@ static void iomap_write_each_failure(struct kunit *test)
 			begin(&t);
 			done = iom_write(fs, pos, len, 0);
 			end(&t);
-			KUNIT_EXPECT_TRUE_MSG(test, done == len || t.failed, "wrote %zd", done);
-			if (t.rest && t.nth == 1)
-				KUNIT_EXPECT_EQ(test, -ENOMEM, done);
-			else if (!t.rest && whole && order)
-				KUNIT_EXPECT_EQ(test, len, done);
-			if (done < 0) {
-				KUNIT_EXPECT_EQ(test, -ENOMEM, done);
-				KUNIT_EXPECT_EQ(test, 0, iom_mapping(fs)->nrpages);
-				done = 0;
-			}
+			done = expect_wrote(&t, done, len, whole && order);
 			iom_expect_cache(fs, pos, pos + done);
 			expect_idle(fs);
 			KUNIT_EXPECT_EQ(test, cached + iom_mapping(fs)->nrpages,

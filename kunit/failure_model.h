@@ -89,6 +89,29 @@ static inline void end_trials(struct trials *t)
 }
 
 /*
+ * A write of @len bytes returned @done: all, or less because something failed; nothing
+ * at all is -ENOMEM, and then nothing is cached. When @smaller folios will do, one
+ * failure costs no byte.
+ *
+ * Return: how many bytes were written.
+ */
+static inline ssize_t expect_wrote(struct trials *t, ssize_t done, size_t len, bool smaller)
+{
+	struct kunit *test = t->test;
+
+	KUNIT_EXPECT_TRUE_MSG(test, done == len || t->failed, "wrote %zd", done);
+	if (t->rest && t->nth == 1)
+		KUNIT_EXPECT_EQ(test, -ENOMEM, done);
+	else if (!t->rest && smaller)
+		KUNIT_EXPECT_EQ(test, len, done);
+	if (done >= 0)
+		return done;
+	KUNIT_EXPECT_EQ(test, -ENOMEM, done);
+	KUNIT_EXPECT_EQ(test, 0, fxt_mapping(t->fx)->nrpages);
+	return 0;
+}
+
+/*
  * A failed insertion may leave a node of the tree empty. Nothing finds it, and
  * the next insertion uses it; but it is in the way of start_over().
  */

@@ -60,16 +60,7 @@ static void try_write(struct trials *t, unsigned int order, loff_t off, size_t l
 		done = kernel_write(t->fx->file, buf + off, len, &pos);
 		end(t);
 		expect_unlocked(t);
-		KUNIT_EXPECT_TRUE_MSG(test, done == len || t->failed, "wrote %zd", done);
-		if (t->rest && t->nth == 1)
-			KUNIT_EXPECT_EQ(test, -ENOMEM, done);
-		else if (!t->rest && order)
-			KUNIT_EXPECT_EQ(test, len, done);
-		if (done < 0) {
-			KUNIT_EXPECT_EQ(test, -ENOMEM, done);
-			KUNIT_EXPECT_EQ(test, 0, fxt_mapping(t->fx)->nrpages);
-			done = 0;
-		}
+		done = expect_wrote(t, done, len, order);
 		KUNIT_EXPECT_EQ(test, from + done, pos);
 		fxt_expect_stamped(t->fx, from, from + done);
 		shm_expect_folios(t->fx);
