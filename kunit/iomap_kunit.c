@@ -73,7 +73,7 @@ static void read_folio_mixed_extents(struct kunit *test)
 					      iom_blkbits[i]);
 			KUNIT_EXPECT_FALSE(test, folio_test_dirty(folio));
 			iom_expect_asked_map(fs, IOM_READ, mapped, second ? mid : fs->base,
-					 second ? mid + fs->size / 2 : mid);
+					     second ? mid + fs->size / 2 : mid);
 			iom_expect_cache(fs, folio_pos(folio),
 					 folio_pos(folio) + folio_size(folio));
 			iom_done(fs, folio);
