@@ -109,13 +109,20 @@ static const struct fxt_order_param fxt_orders[] __maybe_unused = {
 	{ "order=8", 8 }, { "order=9", 9 },
 };
 
+/* Skips the case on a kernel whose page cache has folios of order 0 only. */
+static inline void fxt_need_large_folios(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
+		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+}
+
 /* The order of the running case; skips it where the page cache cannot have it. */
 static inline unsigned int fxt_order(struct kunit *test)
 {
 	const struct fxt_order_param *param = test->param_value;
 
-	if (param->order && !IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	if (param->order)
+		fxt_need_large_folios(test);
 	if (param->order > MAX_PAGECACHE_ORDER)
 		kunit_skip(test, "order %u > MAX_PAGECACHE_ORDER %u",
 			   param->order, (unsigned int)MAX_PAGECACHE_ORDER);

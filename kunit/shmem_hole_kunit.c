@@ -565,7 +565,7 @@ static void limit_takes_from_past_eof(struct kunit *test)
 static void evict_gives_all_back(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
-	const char *options[] = { "huge", "within_size", "nr_inodes", "10", NULL };
+	const char *options[] = { "nr_inodes", "10", order ? "huge" : NULL, "within_size", NULL };
 	struct vfsmount *mnt = fxt_mount_tmpfs(test, options);
 	struct folio_fixture *keep = fxt_open_tmpfs(test, mnt);
 	struct shmem_sb_info *sbinfo = shm_sb(keep);

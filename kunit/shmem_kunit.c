@@ -250,6 +250,8 @@ static void fault_in_each_mode(struct kunit *test)
 
 	if (HPAGE_PMD_ORDER != 9 || !SHM_EXPORTS)
 		kunit_skip(test, "needs PMDs of order 9 and the exported do_madvise()");
+	if (param->advise)
+		fxt_need_large_folios(test);
 	i_size_write(shm_inode(fx), FXT_POS(param->pages));
 	KUNIT_EXPECT_EQ(test, param->read, get_order_at(fx, 0, SGP_CACHE));
 	fxt_expect_layout(fx, &want, 1);

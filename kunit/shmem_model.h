@@ -48,8 +48,8 @@ static inline struct folio_fixture *shm_file_with(struct kunit *test, const char
 {
 	const char *options[] = { "huge", huge, option, value, NULL };
 
-	if (strcmp(huge, "never") && !IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	if (strcmp(huge, "never"))
+		fxt_need_large_folios(test);
 	return fxt_open_tmpfs(test, fxt_mount_tmpfs(test, options));
 }
 

@@ -162,6 +162,7 @@ static void punch_across_two_folios(struct kunit *test)
 	unsigned int i, j, nr, nr_other, n = 0;
 	loff_t edge[MAX_EDGES], edge_other[MAX_EDGES];
 
+	fxt_need_large_folios(test);
 	nr = folio_edges(order, edge);
 	nr_other = folio_edges(other, edge_other);
 	for (i = 0; i < nr; i++) {
@@ -221,6 +222,7 @@ static void punch_over_many_orders(struct kunit *test)
 	loff_t to = to_end ? TO_END : FXT_POS(FIRST) + param->to;
 	unsigned int order, state, way;
 
+	fxt_need_large_folios(test);
 	for (way = 0; way < 4; way++) {
 		state = way & 1 ? FXT_DIRTY : 0;
 		for (order = 0; order <= 6; order++) {
