@@ -115,9 +115,13 @@ test_many_folios() {
 	xfs_io -f -c "pwrite -q 0 80m" $M/a
 	expect "$(rows file $M/a | awk '$1 != NR - 1 { bad++ } END { print NR, bad + 0 }')" "20480 0" \
 		"rows, and those out of order"
-	rows file $M/a >/tmp/rows &
-	kill -9 $!
-	wait $! || true
+	expect "$(look file $M/a head -n 5 | wc -l)" 5 "lines of a reader that leaves early"
+	for delay in 1000 10000 50000; do
+		sh -c "exec 4<>$D/file; echo $M/a >&4; exec cat <&4" >/tmp/rows &
+		usleep $delay
+		kill -9 $! 2>/dev/null || true
+		wait $! || true
+	done
 	expect "$(row file_orders $M/a total 3)" "20480 " "folios in all"
 }
 
