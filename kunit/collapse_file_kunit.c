@@ -96,7 +96,7 @@ static void expect_collapsed(struct folio_fixture *fx, bool pmd)
 	folio = xa_load(&fxt_mapping(fx)->i_pages, FIRST);
 	KUNIT_ASSERT_NOT_NULL(test, folio);
 	KUNIT_ASSERT_EQ(test, FXA_PMD_ORDER, folio_order(folio));
-	drain_lru(fx);
+	fxt_drain_lru();
 	KUNIT_EXPECT_TRUE(test, folio_test_uptodate(folio) && folio_test_lru(folio));
 	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
 	KUNIT_EXPECT_EQ(test, shmem_mapping(fxt_mapping(fx)), folio_test_dirty(folio));

@@ -145,7 +145,7 @@ static void expect_idle(struct iom_fs *fs)
 	struct folio *folio;
 	unsigned long index;
 
-	drain_lru(fs->fx);
+	fxt_drain_lru();
 	fxt_expect_consistent(fs->fx);
 	xa_for_each(&iom_mapping(fs)->i_pages, index, folio) {
 		if (xa_is_value(folio))

@@ -225,7 +225,7 @@ static void try_create(struct trials *t, unsigned int min, unsigned int order, f
 		KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
 		KUNIT_EXPECT_FALSE(test, folio_test_uptodate(folio));
 		KUNIT_EXPECT_EQ(test, FIRST, folio->index);
-		drain_lru(t->fx);
+		fxt_drain_lru();
 		KUNIT_EXPECT_EQ(test, folio_nr_pages(folio) + 1, folio_ref_count(folio));
 		fxt_expect_layout(t->fx, &(struct fxt_range){ FIRST, folio_order(folio) }, 1);
 		folio_unlock(folio);
@@ -510,7 +510,7 @@ static void split_each_failure(struct kunit *test)
 
 			clear(fx);
 			folio = fxt_add_folio(fx, FIRST, order, FXT_DIRTY);
-			drain_lru(fx);
+			fxt_drain_lru();
 			folio_get(folio);
 			folio_lock(folio);
 			begin(&t);
@@ -560,7 +560,7 @@ static void folio_split_each_failure(struct kunit *test)
 			clear(fx);
 			folio = fxt_add_folio(fx, FIRST, order, FXT_DIRTY);
 			pfn = folio_pfn(folio);
-			drain_lru(fx);
+			fxt_drain_lru();
 			folio_get(folio);
 			folio_lock(folio);
 			begin(&t);
@@ -616,7 +616,7 @@ static void punch_each_failure(struct kunit *test)
 			fxt_add_folio(fx, FIRST - 1, 0, FXT_DIRTY);
 			fxt_add_folio(fx, FIRST, order, 0);
 			fxt_add_folio(fx, FIRST + (1UL << order), order, 0);
-			drain_lru(fx);
+			fxt_drain_lru();
 			begin(&t);
 			truncate_inode_pages_range(fxt_mapping(fx), from,
 						   to == TO_END ? -1 : to - 1);
@@ -663,7 +663,7 @@ static void migrate_each_failure(struct kunit *test)
 
 		clear(fx);
 		folio = fxt_add_folio(fx, FIRST, order, FXT_DIRTY);
-		lru_add_drain();
+		fxt_drain_lru();
 		folio_get(folio);
 		KUNIT_ASSERT_TRUE(test, folio_isolate_lru(folio));
 		folio_put(folio);
@@ -683,7 +683,7 @@ static void migrate_each_failure(struct kunit *test)
 			list_del(&left->lru);
 			folio_putback_lru(left);
 		}
-		lru_add_drain();
+		fxt_drain_lru();
 		expect_all(&t, order, true);
 	}
 	end_trials(&t);

@@ -269,7 +269,7 @@ static void fork_each_failure(struct kunit *test)
 	fxt_mmap(fx, MOVE_TO - PAGE_SIZE, FIRST, 1UL << order, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	fxt_touch(test, MOVE_TO - PAGE_SIZE, 1UL << order, false);
 	fxt_touch(test, MOVE_TO - PAGE_SIZE, (1UL << order) / 2, true);
-	drain_lru(fx);
+	fxt_drain_lru();
 	before = rss(mm);
 	refs = folio_ref_count(folio);
 

@@ -237,7 +237,7 @@ static void shmem_punch_each_failure(struct kunit *test)
 			before = shm_read_stats();
 			shm_write(fx, pos, pos + size);
 			fxt_expect_layout(fx, &(struct fxt_range){ FIRST, order }, 1);
-			drain_lru(fx);
+			fxt_drain_lru();
 			begin(&t);
 			err = vfs_fallocate(fx->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 					    from, to - from);

@@ -60,8 +60,8 @@ static void release_mixed(struct folio_fixture *fx, struct folio *folios[])
 
 	fxt_expect_layout(fx, mixed, NR_MIXED);
 	truncate_inode_pages(fxt_mapping(fx), 0);
+	fxt_drain_lru();
 	for (i = 0; i < NR_MIXED; i++) {
-		fxt_drain_lru(folios[i]);
 		KUNIT_EXPECT_FALSE_MSG(fx->test, folio_test_locked(folios[i]), "folio %u", i);
 		KUNIT_EXPECT_EQ_MSG(fx->test, folio_ref_count(folios[i]), 1, "folio %u", i);
 		folio_put(folios[i]);
@@ -197,7 +197,7 @@ static void read_not_uptodate(struct kunit *test)
 		KUNIT_EXPECT_TRUE_MSG(test, folio_test_uptodate(folio), "start %u", i);
 		KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(folio), "start %u", i);
 		truncate_inode_pages_range(fxt_mapping(fx), FXT_POS(nr), FXT_POS(2 * nr) - 1);
-		fxt_drain_lru(folio);
+		fxt_drain_lru();
 		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio), 1, "start %u", i);
 		folio_put(folio);
 		fxt_forget_calls(fx);
@@ -339,7 +339,7 @@ static void read_uncached_error(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, folio_test_uptodate(folio));
 	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
 	truncate_inode_pages(fxt_mapping(fx), 0);
-	fxt_drain_lru(folio);
+	fxt_drain_lru();
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 	folio_put(folio);
 }
@@ -377,7 +377,7 @@ static void read_noio(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 0);
 	fxt_expect_layout(fx, want, 2);
 	truncate_inode_pages(fxt_mapping(fx), 0);
-	fxt_drain_lru(folio);
+	fxt_drain_lru();
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 	folio_put(folio);
 }
@@ -409,7 +409,7 @@ static void read_errors(struct kunit *test)
 		KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(folio), "error %d", err);
 		KUNIT_EXPECT_EQ_MSG(test, folio_test_uptodate(folio), !err, "error %d", err);
 		truncate_inode_pages_range(fxt_mapping(fx), FXT_POS(nr), FXT_POS(2 * nr) - 1);
-		fxt_drain_lru(folio);
+		fxt_drain_lru();
 		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio), 1, "error %d", err);
 		folio_put(folio);
 	}
@@ -587,7 +587,7 @@ static void read_cache_folio_each_index(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 1);
 
 	truncate_inode_pages(mapping, 0);
-	fxt_drain_lru(folio);
+	fxt_drain_lru();
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 	folio_put(folio);
 	/* A new folio that could not be read stays, not uptodate and unlocked. */
@@ -598,7 +598,7 @@ static void read_cache_folio_each_index(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, folio_test_locked(found));
 	KUNIT_EXPECT_FALSE(test, folio_test_uptodate(found));
 	truncate_inode_pages(mapping, 0);
-	fxt_drain_lru(found);
+	fxt_drain_lru();
 	KUNIT_EXPECT_EQ(test, folio_ref_count(found), 1);
 	folio_put(found);
 }
@@ -1061,7 +1061,7 @@ static void fault_reads_folio(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, copy_from_user(buf, (void __user *)addr, 1));
 	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
 	truncate_inode_pages(fxt_mapping(fx), 0);
-	fxt_drain_lru(folio);
+	fxt_drain_lru();
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 	folio_put(folio);
 }

@@ -51,15 +51,11 @@ static struct folio *new_folio(struct folio_fixture *fx, unsigned int order)
  */
 static int insert_drained(struct folio_fixture *fx, struct folio *folio, pgoff_t index)
 {
-	struct folio_batch fbatch;
 	int err;
 
 	migrate_disable();
 	err = insert(fx, folio, index);
-	folio_batch_init(&fbatch);
-	folio_get(folio);
-	folio_batch_add(&fbatch, folio);
-	__folio_batch_release(&fbatch);
+	fxt_drain_lru();
 	migrate_enable();
 	return err;
 }

@@ -63,7 +63,7 @@ static struct folio *set_up(struct folio_fixture *fx, unsigned int order, enum s
 		fxt_touch(fx->test, MAP_AT, 1, false);
 		KUNIT_ASSERT_TRUE(fx->test, folio_mapped(folio));
 	}
-	drain_lru(fx);
+	fxt_drain_lru();
 	fx->refuse_release = state == PRIVATE_REFUSED;
 	if (state == WRITEBACK)
 		start_writeback(folio);
@@ -319,7 +319,7 @@ static void delete_batch_between_others(struct kunit *test)
 
 		index = round_up(index, 1UL << order);
 		folio = fxt_add_folio(fx, index, order, 0);
-		drain_lru(fx);
+		fxt_drain_lru();
 		if (i % 3 == 2) {
 			rest[nr_rest++] = (struct fxt_range){ index, order };
 		} else {
@@ -414,7 +414,7 @@ static void find_entries_edges(struct kunit *test)
 	fxt_add_folio(fx, FIRST + 2 * nr, order, 0);
 	fxt_add_folio(fx, FIRST, order, 0);
 	set_shadow(fx, FIRST + nr, order);
-	drain_lru(fx);
+	fxt_drain_lru();
 	for (i = 0; i < ARRAY_SIZE(edges); i++) {
 		for (j = i; j < ARRAY_SIZE(edges); j++) {
 			for (lock = 0; lock < 2; lock++) {
@@ -467,7 +467,7 @@ static void find_lock_entries_skips_busy(struct kunit *test)
 
 	for (busy = 0; busy < 3; busy++)
 		folio[busy] = fxt_add_folio(fx, FIRST + busy * nr, order, 0);
-	drain_lru(fx);
+	fxt_drain_lru();
 	for (busy = 0; busy < 3; busy++) {
 		folio_lock(folio[busy]);
 		found = find_entries(fx, FIRST, FIRST + 3 * nr - 1, true);
@@ -557,7 +557,7 @@ static unsigned long reclaim(struct folio_fixture *fx, pgoff_t index, unsigned i
 	struct folio *folio;
 	LIST_HEAD(list);
 
-	lru_add_drain();
+	fxt_drain_lru();
 	folio = get_folio(fx, index, order);
 	KUNIT_ASSERT_TRUE(fx->test, folio_isolate_lru(folio));
 	folio_put(folio);
@@ -628,7 +628,7 @@ static void reclaim_keeps_used(struct kunit *test)
 		folio_unlock(folio);
 		folio_put(folio);
 		KUNIT_EXPECT_EQ(test, 0, reclaim(fx, FIRST + (1UL << order), order));
-		lru_add_drain();
+		fxt_drain_lru();
 		KUNIT_EXPECT_TRUE(test, folio_test_lru(folio));
 		folio_get(folio);
 		folio_lock(folio);
@@ -707,7 +707,7 @@ static void isolate_lru_and_putback(struct kunit *test)
 
 	for (at = FIRST; at < FIRST + MANY; at += nr)
 		fxt_add_folio(fx, at, order, 0);
-	lru_add_drain();
+	fxt_drain_lru();
 	before = global_node_page_state(NR_INACTIVE_FILE) + global_node_page_state(NR_ACTIVE_FILE);
 	for (at = FIRST; at < FIRST + MANY; at += nr) {
 		folio = get_folio(fx, at, order);
@@ -726,7 +726,7 @@ static void isolate_lru_and_putback(struct kunit *test)
 		list_del(&folio->lru);
 		folio_putback_lru(folio);
 	}
-	lru_add_drain();
+	fxt_drain_lru();
 	delta = global_node_page_state(NR_INACTIVE_FILE) +
 		global_node_page_state(NR_ACTIVE_FILE) - before;
 	KUNIT_EXPECT_LT_MSG(test, abs(delta), SLACK, "%ld pages", delta);
@@ -764,7 +764,7 @@ static void get_folio_stable_waits(struct kunit *test)
 			folio_unlock(found);
 			folio_put(found);
 		}
-		drain_lru(fx);
+		fxt_drain_lru();
 		expect_folios(fx, false);
 		start_over(fx);
 	}

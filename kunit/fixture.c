@@ -672,19 +672,22 @@ void fxt_print_folio(struct kunit *test, struct folio *folio)
 EXPORT_SYMBOL_NS_GPL(fxt_print_folio, COMPAT_NS(FOLIO_KUNIT));
 
 /**
- * fxt_drain_lru() - take back the references that the LRU batches of this CPU hold
- * @folio: a folio to which the caller holds a reference; only a handle
+ * fxt_drain_lru() - have nothing wait in the LRU batches of this CPU
  *
- * Context: may sleep. Only this CPU's batches: the case, or its suite's init(),
- * has bound the thread to one where the folio was added on it.
+ * What is on its way to, from or along the LRU lists waits, with one more
+ * reference, in a batch of the CPU that sent it: a folio of order 0 that was added,
+ * one of any order that was activated or mlocked. Cases that count references,
+ * expect a folio on a list or want it invalidated call this first.
+ *
+ * Context: may sleep. The thread stays on the CPU where it added the folios: the
+ * suite's init(), or the case, has bound it to one.
  */
-void fxt_drain_lru(struct folio *folio)
+void fxt_drain_lru(void)
 {
 	struct folio_batch fbatch;
 
+	/* The release of any batch, even of an empty one, first empties those. */
 	folio_batch_init(&fbatch);
-	folio_get(folio);
-	folio_batch_add(&fbatch, folio);
 	__folio_batch_release(&fbatch);
 }
 EXPORT_SYMBOL_NS_GPL(fxt_drain_lru, COMPAT_NS(FOLIO_KUNIT));

@@ -158,7 +158,7 @@ void fxt_forget_calls(struct folio_fixture *fx);
 
 void fxt_print_folio(struct kunit *test, struct folio *folio);
 
-void fxt_drain_lru(struct folio *folio);
+void fxt_drain_lru(void);
 u64 fxt_seed(struct kunit *test);
 
 /* fixture_mm.c: address spaces that map a fixture's file. */

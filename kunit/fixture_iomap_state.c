@@ -441,7 +441,7 @@ void iom_done(struct iom_fs *fs, struct folio *folio)
 {
 	int want = folio_nr_pages(folio) + folio_test_private(folio) + 1;
 
-	fxt_drain_lru(folio);
+	fxt_drain_lru();
 	KUNIT_EXPECT_FALSE(fs->test, folio_test_locked(folio));
 	KUNIT_EXPECT_FALSE(fs->test, folio_test_writeback(folio));
 	KUNIT_EXPECT_EQ(fs->test, folio_ref_count(folio), want);

@@ -34,7 +34,7 @@ static void invalidate_mapping_pages_range_edges(struct kunit *test)
 				continue;
 			for (k = 0; k < 3; k++)
 				fxt_add_folio(fx, FIRST + k * pages, order, 0);
-			drain_lru(fx);
+			fxt_drain_lru();
 			got = invalidate_mapping_pages(fxt_mapping(fx), FIRST + starts[i],
 						       FIRST + ends[j]);
 			for (k = 0; k < 3; k++) {
@@ -105,7 +105,7 @@ static void invalidate_mapping_pages_keeps_used(struct kunit *test)
 			fxt_touch(test, MAP_AT, 1, false);
 			KUNIT_ASSERT_TRUE(test, folio_mapped(folio));
 		}
-		drain_lru(fx);
+		fxt_drain_lru();
 		got = invalidate_mapping_pages(fxt_mapping(fx), FIRST, -1);
 		/* The unused neighbours go in any case. */
 		KUNIT_EXPECT_EQ(test, kept ? 2 : 2 + pages, got);

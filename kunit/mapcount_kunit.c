@@ -133,7 +133,7 @@ static void map_with_neighbours(struct kunit *test)
 		fxt_touch(test, addr + (at[i] << PAGE_SHIFT), 1, false);
 		fxt_read_ptes(current->mm, addr, nr, m->table);
 		KUNIT_EXPECT_NOT_NULL_MSG(test, m->table[at[i]].page, "touched page %lu", at[i]);
-		drain_lru();
+		fxt_drain_lru();
 		for (f = 0; f < ARRAY_SIZE(folios); f++) {
 			struct fxt_walk walk = fxt_walk_mm(current->mm, addr, nr, folios[f]);
 
@@ -175,7 +175,7 @@ static void map_pages_skips_busy_neighbour(struct kunit *test)
 			folio_clear_uptodate(m->folio);
 		fxt_mmap(m->fx, ODD(0), INDEX - 1, m->nr + 1, PROT_READ, MAP_SHARED);
 		fxt_touch(test, ODD(0), 1, false);
-		drain_lru();
+		fxt_drain_lru();
 		expect_eq(m, 1, folio_mapcount(before), "mapcount of the neighbour", "busy", i);
 		expect_eq(m, 0, folio_mapcount(m->folio), "mapcount", "busy", i);
 		expect_eq(m, m->nr, folio_ref_count(m->folio), "references", "busy", i);
@@ -1163,7 +1163,7 @@ static void expect_cached_maps(struct maps *m, const char *when, unsigned long a
 	unsigned long i, mapped = 0, in_tables[MAX_MMS] = {}, counted[MAX_MMS] = {};
 	unsigned int j, k;
 
-	drain_lru();
+	fxt_drain_lru();
 	for (i = 0; i < m->nr; ) {
 		struct folio *folio = filemap_get_folio(fxt_mapping(m->fx), INDEX + i);
 		unsigned long maps = 0, nr;
@@ -1387,7 +1387,7 @@ static void mlock_part_of_folio(struct kunit *test)
 		w = new_window(m, m->mm[0], ODD(0));
 		fxt_mmap(m->fx, w->base, INDEX, m->nr - 1, PROT_READ, MAP_SHARED | MAP_LOCKED);
 		touch_pages(m, w, 0, m->nr - 1, false);
-		drain_lru();
+		fxt_drain_lru();
 		KUNIT_EXPECT_FALSE(test, folio_test_mlocked(m->folio));
 		expect_maps(m, "locked all but the last page", 0);
 		unmap_all(m, w);
@@ -1395,14 +1395,14 @@ static void mlock_part_of_folio(struct kunit *test)
 	w = new_window(m, m->mm[0], ODD(0));
 	fxt_mmap(m->fx, w->base, INDEX, m->nr, PROT_READ, MAP_SHARED | MAP_LOCKED);
 	touch_pages(m, w, 0, m->nr, false);
-	drain_lru();
+	fxt_drain_lru();
 	if (!m->order)
 		KUNIT_EXPECT_TRUE(test, folio_test_mlocked(m->folio));
 	KUNIT_EXPECT_EQ(test, folio_test_mlocked(m->folio) ? m->nr : 0,
 			zone_page_state_snapshot(folio_zone(m->folio), NR_MLOCK) - locked);
 	expect_maps(m, "locked", 0);
 	unmap_all(m, w);
-	drain_lru();
+	fxt_drain_lru();
 	KUNIT_EXPECT_FALSE(test, folio_test_mlocked(m->folio));
 	KUNIT_EXPECT_EQ(test, 0, zone_page_state_snapshot(folio_zone(m->folio), NR_MLOCK) - locked);
 	end_mms(m);
@@ -1558,7 +1558,7 @@ static void rmap_pmd_and_ptes(struct kunit *test)
 	end_mms(m);
 }
 
-/* One CPU for the case, so that drain_lru() drains what the case batched. */
+/* One CPU for the case, so that fxt_drain_lru() drains what the case batched. */
 static int mapcount_init(struct kunit *test)
 {
 	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));

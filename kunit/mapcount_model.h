@@ -97,15 +97,6 @@ static unsigned int parts_of(unsigned long nr, struct part *parts)
 	return n;
 }
 
-/* Drops the references that this CPU's LRU batches hold. */
-static void drain_lru(void)
-{
-	struct folio_batch fbatch;
-
-	folio_batch_init(&fbatch);
-	__folio_batch_release(&fbatch);
-}
-
 static struct maps *start_maps(struct kunit *test, unsigned int order)
 {
 	struct maps *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
@@ -244,7 +235,7 @@ static void expect_maps(struct maps *m, const char *when, unsigned long arg)
 	m->pmds = 0;
 	m->cows = 0;
 	m->mms = 0;
-	drain_lru();
+	fxt_drain_lru();
 	for (i = 0; i < MAX_MMS; i++) {
 		bool maps = false;
 

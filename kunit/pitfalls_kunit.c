@@ -125,7 +125,7 @@ static void get_folio_absent_is_error(struct kunit *test)
 			    __filemap_get_folio(mapping, nr, FGP_LOCK | FGP_NOWAIT, 0));
 	folio_unlock(folio);
 	folio_put(folio);
-	fxt_drain_lru(folio);
+	fxt_drain_lru();
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), nr);
 }
 
@@ -321,7 +321,7 @@ static void references_are_of_the_folio(struct kunit *test)
 	unsigned long nr = 1UL << order, i;
 	int ref = nr;
 
-	fxt_drain_lru(folio);
+	fxt_drain_lru();
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), ref);
 	KUNIT_EXPECT_EQ(test, folio_expected_ref_count(folio), ref);
 	for (i = 0; i < nr; i += max(1UL, nr / 8)) {
@@ -574,7 +574,7 @@ static void bvec_of_a_folio(struct kunit *test)
 	int ref;
 
 	copy_out(want, folio);
-	fxt_drain_lru(folio);
+	fxt_drain_lru();
 	ref = folio_ref_count(folio);
 	edges_of(size, edges);
 	for_each_range(a, b, edges, size) {

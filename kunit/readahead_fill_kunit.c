@@ -259,13 +259,13 @@ static void readahead_partial(struct kunit *test)
 		/* The window keeps its size: the next one follows from it. */
 		if (COMPAT_HAS_RA_ORDER)
 			expect_state(rf, 0, 16 * nr, 16 * nr, "when not all was taken");
+		fxt_drain_lru();
 		for (i = 0; i < ARRAY_SIZE(rf->rest); i++) {
 			KUNIT_ASSERT_EQ(test, folio_order(rf->rest[i]), order);
 			KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(rf->rest[i]),
 					       "folio %u, %u taken", i, rf->limit);
 			KUNIT_EXPECT_EQ_MSG(test, !rf->rest[i]->mapping, i >= rf->limit,
 					    "folio %u, %u taken", i, rf->limit);
-			fxt_drain_lru(rf->rest[i]);
 			KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(rf->rest[i]),
 					    1 + (i < rf->limit ? nr : 0),
 					    "folio %u, %u taken", i, rf->limit);
@@ -297,7 +297,7 @@ static void readahead_by_read_folio(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
 	KUNIT_EXPECT_EQ(test, folio_order(folio), order);
 	KUNIT_EXPECT_TRUE(test, folio_test_readahead(folio));
-	fxt_drain_lru(folio);
+	fxt_drain_lru();
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1 + nr);
 	folio_put(folio);
 }
@@ -536,7 +536,7 @@ static void read_noio_marked(struct kunit *test)
 	fxt_add_folio(rf->fx, 0, order, 0);
 	folio = fxt_add_folio(rf->fx, nr, order, 0);
 	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	fxt_drain_lru(folio);
+	fxt_drain_lru();
 	folio_set_readahead(folio);
 	for (i = 0; i < 3; i++) {
 		struct kvec kvec = { .iov_base = bytes, .iov_len = sizeof(bytes) };

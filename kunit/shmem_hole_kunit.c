@@ -186,7 +186,7 @@ static void punch_pinned_folio(struct kunit *test)
 		fxt_expect_stamped(fx, FXT_POS(index - 1), from);
 		fxt_expect_zeroed(fx, from, in);
 		fxt_expect_stamped(fx, in, pos + size);
-		drain_lru(fx);
+		fxt_drain_lru();
 		KUNIT_EXPECT_EQ(test, folio_nr_pages(folio) + 1, folio_ref_count(folio));
 		KUNIT_EXPECT_TRUE(test, folio_test_dirty(folio));
 		KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
@@ -473,7 +473,7 @@ static void shrink_past_eof(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 1, count_shrinkable(fx));
 		fxt_expect_layout(fx, &huge, 1);
 
-		drain_lru(fx);
+		fxt_drain_lru();
 		scan(fx, 5, 1);
 		KUNIT_EXPECT_EQ(test, 0, count_shrinkable(fx));
 		KUNIT_EXPECT_EQ(test, sizes[i], fxt_mapping(fx)->nrpages);
@@ -528,7 +528,7 @@ static void shrink_many_files(struct kunit *test)
 		shm_write(file[i], FXT_POS(512), FXT_POS(512) + 10);
 		KUNIT_EXPECT_EQ(test, i + 1, count_shrinkable(fx));
 	}
-	drain_lru(fx);
+	fxt_drain_lru();
 	scan(fx, 2, 2);
 	KUNIT_EXPECT_EQ(test, 2, count_shrinkable(fx));
 	scan(fx, 9, 2);
@@ -552,7 +552,7 @@ static void limit_takes_from_past_eof(struct kunit *test)
 	shm_write(fx, 0, 1);
 	KUNIT_EXPECT_EQ(test, 512, fxt_mapping(fx)->nrpages);
 	other = fxt_open_tmpfs(test, fx->mnt);
-	drain_lru(fx);
+	fxt_drain_lru();
 	shm_write(other, 0, FXT_POS(511));
 	KUNIT_EXPECT_EQ(test, 1, fxt_mapping(fx)->nrpages);
 	KUNIT_EXPECT_EQ(test, 511, fxt_mapping(other)->nrpages);
@@ -588,7 +588,7 @@ static void evict_gives_all_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, committed + (1L << order) + 1, vm_memory_committed());
 	shm_expect_stats(test, before, (1L << order) + 1, order == 9 ? 512 : 0);
 	__fput_sync(file);
-	drain_lru(keep);
+	fxt_drain_lru();
 	KUNIT_EXPECT_EQ(test, 0, percpu_counter_sum(&sbinfo->used_blocks));
 	KUNIT_EXPECT_EQ(test, ispace, sbinfo->free_ispace);
 	KUNIT_EXPECT_EQ(test, committed, vm_memory_committed());
@@ -619,7 +619,7 @@ static void committed_follows_size(struct kunit *test)
 	folio_mark_dirty(folio);
 	folio_unlock(folio);
 	folio_put(folio);
-	drain_lru(keep);
+	fxt_drain_lru();
 	KUNIT_EXPECT_EQ(test, 512, file->f_mapping->nrpages);
 	KUNIT_EXPECT_EQ(test, committed + 600, vm_memory_committed());
 	shm_truncate(fx, FXT_POS(100) + 1);

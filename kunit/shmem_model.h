@@ -126,7 +126,7 @@ static inline void shm_expect_folios(struct folio_fixture *fx)
 	struct folio *folio;
 	unsigned long index;
 
-	drain_lru(fx);
+	fxt_drain_lru();
 	fxt_expect_consistent(fx);
 	shm_expect_accounts(fx);
 	xa_for_each(&mapping->i_pages, index, folio) {
@@ -209,7 +209,7 @@ static inline void shm_write(struct folio_fixture *fx, loff_t from, loff_t to)
 
 static inline void shm_isolate(struct kunit *test, struct folio *folio, struct list_head *list)
 {
-	lru_add_drain();
+	fxt_drain_lru();
 	KUNIT_ASSERT_TRUE_MSG(test, folio_isolate_lru(folio), "order %u", folio_order(folio));
 	list_add(&folio->lru, list);
 	folio_put(folio);

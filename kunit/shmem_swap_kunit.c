@@ -297,7 +297,7 @@ static void swap_out_fallocated(struct kunit *test)
 	i_size_write(shm_inode(fx), FXT_POS(index + pages));
 	KUNIT_ASSERT_EQ(test, 0, vfs_fallocate(fx->file, 0, pos, PAGE_SIZE << order));
 	i_size_write(shm_inode(fx), pos + 1);
-	drain_lru(fx);
+	fxt_drain_lru();
 	shm_swap_out(fx, index);
 	KUNIT_EXPECT_EQ(test, pages, SHMEM_I(shm_inode(fx))->swapped);
 	/* Zeros need no room on the disk. */
@@ -325,7 +325,7 @@ static void swap_out_in_parts(struct kunit *test)
 		sync = i & 1;
 		swap = swap_on(test, slots[i / 2], sync);
 		fxt_add_shmem(fx, index, 9);
-		drain_lru(fx);
+		fxt_drain_lru();
 		shm_swap_out(fx, index);
 		KUNIT_EXPECT_GT(test, fxt_swap_used(swap), 0);
 		KUNIT_EXPECT_EQ(test, 512, SHMEM_I(shm_inode(fx))->alloced);
@@ -502,7 +502,7 @@ static void write_over_swapped(struct kunit *test)
 		shm_expect_folios(fx);
 		expect_swapped(fx, swap, pages);
 		/* Fallocate over what is swapped keeps it too. */
-		drain_lru(fx);
+		fxt_drain_lru();
 		shm_swap_out(fx, index);
 		KUNIT_EXPECT_EQ(test, 0, vfs_fallocate(fx->file, 0, FXT_POS(index),
 						       PAGE_SIZE << order));
@@ -581,7 +581,7 @@ static void fault_swapped(struct kunit *test)
 		fxt_add_shmem(fx, index, order);
 		fxt_mmap(fx, ADDR, index, pages, PROT_READ | PROT_WRITE, MAP_SHARED);
 		fxt_touch(test, ADDR, pages, way & 2);
-		drain_lru(fx);
+		fxt_drain_lru();
 		KUNIT_ASSERT_EQ(test, 0, do_madvise(mm, ADDR, pages << PAGE_SHIFT, MADV_PAGEOUT));
 		/* Reclaim may pass over one that a PMD maps. */
 		if (order < HPAGE_PMD_ORDER)

@@ -146,7 +146,7 @@ static struct folio *add_anon(struct anon_split *a)
 	folio = page_folio(a->before[0].page);
 	KUNIT_ASSERT_EQ(test, order, folio_order(folio));
 	KUNIT_ASSERT_TRUE(test, folio_test_anon(folio));
-	drain(test);
+	fxt_drain_lru();
 	KUNIT_ASSERT_TRUE(test, folio_test_lru(folio));
 	folio_get(folio);
 	folio_lock(folio);
@@ -174,7 +174,7 @@ static void unmap_pages(struct anon_split *a, unsigned long first, unsigned long
 	KUNIT_ASSERT_EQ(a->split.test, 0,
 			vm_munmap(MAP_AT + (first << PAGE_SHIFT), nr << PAGE_SHIFT));
 	bitmap_clear(a->mapped, first, nr);
-	drain(a->split.test);
+	fxt_drain_lru();
 }
 
 static void prepare_anon_split(struct anon_split *a, unsigned int new_order, unsigned long at,
@@ -322,7 +322,7 @@ static void end_anon(struct anon_split *a)
 	folio_unlock(held);
 	folio_put(held);
 	KUNIT_ASSERT_EQ(test, 0, vm_munmap(MAP_AT, a->nr << PAGE_SHIFT));
-	drain(test);
+	fxt_drain_lru();
 	for (i = 1; i <= HPAGE_PMD_ORDER; i++)
 		KUNIT_EXPECT_EQ_MSG(test, 0, NR_FOLIOS(i) - a->folios[i],
 				    "anonymous folios of order %u at end", i);

@@ -79,7 +79,7 @@ static struct folio *add_folio(struct file_split *f, unsigned int state)
 
 	fxt_add_folio(fx, index - 1, 0, state);
 	fxt_add_folio(fx, index + (1UL << order), 0, state);
-	drain_lru(fx);
+	fxt_drain_lru();
 	f->thps = fxt_sum_node_stat(NR_FILE_THPS);
 	folio = fxt_add_folio(fx, index, order, state);
 	folio_get(folio);
@@ -360,7 +360,7 @@ static void folio_split_keeps_flags(struct kunit *test)
 			KUNIT_ASSERT_TRUE(test, folio_isolate_lru(folio));
 			folio_set_active(folio);
 			folio_putback_lru(folio);
-			drain_lru(f->fx);
+			fxt_drain_lru();
 			KUNIT_ASSERT_TRUE(test, folio_test_active(folio));
 		}
 		KUNIT_ASSERT_EQ(test, param->unevictable, folio_test_unevictable(folio));
@@ -588,7 +588,7 @@ static void folio_split_refused(struct kunit *test)
 			folio_unlock(folio);
 			KUNIT_ASSERT_EQ(test, 0, vm_munmap(MAP_AT, nr << PAGE_SHIFT));
 			folio_lock(folio);
-			drain_lru(f->fx);
+			fxt_drain_lru();
 			/* The munmap saw that user space had used it. */
 			folio_clear_referenced(folio);
 		}
@@ -760,7 +760,7 @@ static void folio_split_mapped(struct kunit *test)
 			fxt_touch(test, addr[m] + (first << PAGE_SHIFT), part, m && n & 2);
 		}
 		KUNIT_ASSERT_TRUE(test, folio_mapped(folio));
-		drain_lru(f->fx);
+		fxt_drain_lru();
 		folio_lock(folio);
 		prepare_file_split(f, n % order, n & 1 ? nr - 1 : 0, n & 1);
 		s->flags &= ~BIT(PG_referenced);
@@ -830,13 +830,13 @@ static void folio_split_mlocked(struct kunit *test)
 		folio_unlock(folio);
 		fxt_mmap(f->fx, MAP_AT, folio->index, nr, PROT_READ,
 			 MAP_SHARED | MAP_LOCKED);
-		drain_mlock();
+		fxt_drain_lru();
 		KUNIT_ASSERT_TRUE(test, folio_mapped(folio));
 		KUNIT_EXPECT_TRUE(test, folio_test_mlocked(folio));
 		folio_lock(folio);
 		prepare_file_split(f, n % order, nr - 1, n & 1);
 		expect_split(s, NULL, 0);
-		drain_mlock();
+		fxt_drain_lru();
 		locked = locked_piece(s);
 		for (i = 0; i < s->nr; i++) {
 			struct folio *piece = piece_of(s, i);
@@ -850,12 +850,12 @@ static void folio_split_mlocked(struct kunit *test)
 		folio_unlock(locked);
 		folio_put(locked);
 		fxt_touch(test, MAP_AT, nr, false);
-		drain_mlock();
+		fxt_drain_lru();
 		for (i = 0; i < s->nr; i++)
 			KUNIT_EXPECT_TRUE_MSG(test, folio_test_mlocked(piece_of(s, i)),
 					      "piece %u", i);
 		KUNIT_ASSERT_EQ(test, 0, vm_munmap(MAP_AT, nr << PAGE_SHIFT));
-		drain_mlock();
+		fxt_drain_lru();
 		if (split_failed(s, "mlocked, way", n))
 			return;
 		start_over(f->fx);

@@ -102,12 +102,6 @@ static long mthp_counter(unsigned int order, enum mthp_stat_item item)
 	return sum;
 }
 
-/* Drops the references of this CPU's LRU batches, those of mlock too. */
-static void __maybe_unused drain_mlock(void)
-{
-	lru_add_drain();
-}
-
 #define SPLITS(order)		mthp_counter(order, MTHP_STAT_SPLIT)
 #define FAILED_SPLITS(order)	mthp_counter(order, MTHP_STAT_SPLIT_FAILED)
 #else
@@ -116,7 +110,6 @@ static int call_split(struct split *s, struct list_head *list)
 	return -EOPNOTSUPP;
 }
 
-#define drain_mlock()		((void)0)
 #define SPLITS(order)		0L
 #define FAILED_SPLITS(order)	0L
 #define folio_isolate_lru(folio)	false
@@ -130,18 +123,6 @@ static int start_split_case(struct kunit *test)
 	kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE and the exports of <kunit/mm.h>");
 #endif
 	return stay_on_cpu(test);
-}
-
-/* drain_lru() for who has no fixture. */
-static void __maybe_unused drain(struct kunit *test)
-{
-	struct folio *folio = folio_alloc(GFP_KERNEL, 0);
-	struct folio_batch fbatch;
-
-	KUNIT_ASSERT_NOT_NULL(test, folio);
-	folio_batch_init(&fbatch);
-	folio_batch_add(&fbatch, folio);
-	folio_batch_release(&fbatch);
 }
 
 static unsigned long first_word(struct page *page)

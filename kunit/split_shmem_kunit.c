@@ -257,7 +257,7 @@ static void folio_split_shmem_past_eof(struct kunit *test)
 							      FXT_POS(AT), FXT_POS(kept - AT)));
 				folio_lock(m->held);
 				KUNIT_ASSERT_EQ(test, order, folio_order(m->held));
-				drain(test);
+				fxt_drain_lru();
 			}
 			prepare_shmem_split(m, new_order, n % 5 ? nr - 1 :
 					    min(edge[i] >> PAGE_SHIFT, (loff_t)nr - 1), uniform);

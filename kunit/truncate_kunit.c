@@ -792,7 +792,7 @@ static void truncate_accounts_file_pages(struct kunit *test)
 			fxt_add_folio(fx, FIRST + i * pages, order, 0);
 		delta = global_node_page_state(NR_FILE_PAGES) - before;
 		KUNIT_EXPECT_GT_MSG(test, delta, 1024 - slack, "order %u", order);
-		drain_lru(fx);
+		fxt_drain_lru();
 		if (way == 0)
 			truncate_inode_pages(fxt_mapping(fx), 0);
 		else if (way == 1)

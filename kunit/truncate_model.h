@@ -19,26 +19,10 @@
 #define BIG	FXT_POS(1UL << 24)	/* i_size of a new fixture */
 #define TO_END	LLONG_MAX
 
-/* For suites' init(): what drain_lru() relies upon. */
+/* For suites' init(): what fxt_drain_lru() relies upon. */
 static inline int stay_on_cpu(struct kunit *test)
 {
 	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
-}
-
-/*
- * A folio of order 0 waits, with one more reference, in a batch of the CPU that
- * added it to the LRU, where it counts as in use. The case stays on one CPU (see
- * stay_on_cpu()), and the release of any batch empties those of its CPU.
- */
-static inline void drain_lru(struct folio_fixture *fx)
-{
-	struct folio *folio = folio_alloc(GFP_KERNEL, 0);
-	struct folio_batch fbatch;
-
-	KUNIT_ASSERT_NOT_NULL(fx->test, folio);
-	folio_batch_init(&fbatch);
-	folio_batch_add(&fbatch, folio);
-	folio_batch_release(&fbatch);
 }
 
 /* Tells after a failure which step of a sweep it was: its helpers cannot know. */
@@ -93,7 +77,7 @@ static inline void expect_folios(struct folio_fixture *fx, bool dirty)
 	struct folio *folio;
 	unsigned long index;
 
-	drain_lru(fx);
+	fxt_drain_lru();
 	fxt_expect_consistent(fx);
 	xa_for_each(&mapping->i_pages, index, folio) {
 		long refs;
@@ -185,7 +169,7 @@ static inline void expect_removed(struct folio_fixture *fx, struct folio *folio)
 {
 	struct kunit *test = fx->test;
 
-	drain_lru(fx);
+	fxt_drain_lru();
 	KUNIT_EXPECT_PTR_EQ(test, NULL, folio->mapping);
 	KUNIT_EXPECT_FALSE(test, folio_test_dirty(folio));
 	KUNIT_EXPECT_FALSE(test, folio_test_writeback(folio));

@@ -67,8 +67,8 @@ static void release_folios(struct wb_file *wf, struct folio **folios)
 	unsigned int i;
 
 	truncate_inode_pages(wf_mapping(wf), 0);
+	fxt_drain_lru();
 	for (i = 0; i < NR_FOLIOS; i++) {
-		fxt_drain_lru(folios[i]);
 		KUNIT_EXPECT_FALSE_MSG(wf->test, folio_test_locked(folios[i]), "folio %u", i);
 		KUNIT_EXPECT_EQ_MSG(wf->test, folio_ref_count(folios[i]), 1, "folio %u", i);
 		folio_put(folios[i]);

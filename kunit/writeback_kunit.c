@@ -82,7 +82,7 @@ static void mark_dirty_truncated(struct kunit *test)
 	expect_counts(wf, "when it lost its mapping", 0, 0, 0, 0);
 	expect_mark(wf, other, PAGECACHE_TAG_DIRTY, false, "in its place");
 	folio_clear_dirty(folio);
-	fxt_drain_lru(folio);
+	fxt_drain_lru();
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
 	folio_put(folio);
 }
@@ -294,7 +294,7 @@ static void dropbehind_leaves_cache(struct kunit *test)
 	folio_mark_dirty(folio);
 	KUNIT_EXPECT_EQ(test, percpu_counter_sum(dontcache), nr);
 	/* Only the page cache and its LRU batch may hold it, besides us. */
-	fxt_drain_lru(folio);
+	fxt_drain_lru();
 	folio_put(folio);
 	KUNIT_EXPECT_EQ(test, 0, filemap_write_and_wait_range(wf_mapping(wf), 0, LLONG_MAX));
 	KUNIT_EXPECT_EQ(test, wf->nr_written, 1);
@@ -310,7 +310,7 @@ static void dropbehind_leaves_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, filemap_fdatawrite(wf_mapping(wf)));
 	folio_mark_dirty(folio);
 	KUNIT_EXPECT_EQ(test, percpu_counter_sum(dontcache), nr);
-	fxt_drain_lru(folio);
+	fxt_drain_lru();
 	folio_end_writeback(folio);
 	KUNIT_EXPECT_EQ(test, wf_mapping(wf)->nrpages, nr);
 	KUNIT_EXPECT_TRUE(test, folio_test_dropbehind(folio));
