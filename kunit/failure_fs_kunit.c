@@ -372,7 +372,7 @@ static struct kunit_case failure_fs_cases[] = {
 
 static struct kunit_suite failure_fs_suite = {
 	.name = "mm_failure_fs",
-	.init = stay_on_cpu,
+	.init = fxt_stay_on_cpu,
 	.test_cases = failure_fs_cases,
 };
 

@@ -718,7 +718,7 @@ static struct kunit_case failure_cases[] = {
 
 static struct kunit_suite failure_suite = {
 	.name = "mm_failure",
-	.init = stay_on_cpu,
+	.init = fxt_stay_on_cpu,
 	.test_cases = failure_cases,
 };
 

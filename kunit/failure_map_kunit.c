@@ -424,7 +424,7 @@ static struct kunit_case failure_map_cases[] = {
 
 static struct kunit_suite failure_map_suite = {
 	.name = "mm_failure_map",
-	.init = stay_on_cpu,
+	.init = fxt_stay_on_cpu,
 	.test_cases = failure_map_cases,
 };
 

@@ -1156,15 +1156,9 @@ static struct kunit_case filemap_io_cases[] = {
 	{}
 };
 
-/* So that fxt_drain_lru() drains where the case's folios wait. */
-static int filemap_io_init(struct kunit *test)
-{
-	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
-}
-
 static struct kunit_suite filemap_io_suite = {
 	.name = "mm_filemap_io",
-	.init = filemap_io_init,
+	.init = fxt_stay_on_cpu,
 	.test_cases = filemap_io_cases,
 };
 

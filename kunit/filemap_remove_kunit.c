@@ -835,7 +835,7 @@ static struct kunit_case filemap_remove_cases[] = {
 
 static struct kunit_suite filemap_remove_suite = {
 	.name = "mm_filemap_remove",
-	.init = stay_on_cpu,
+	.init = fxt_stay_on_cpu,
 	.test_cases = filemap_remove_cases,
 };
 

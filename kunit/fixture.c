@@ -13,6 +13,7 @@
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
 #include <linux/random.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "fixture.h"
@@ -672,6 +673,20 @@ void fxt_print_folio(struct kunit *test, struct folio *folio)
 EXPORT_SYMBOL_NS_GPL(fxt_print_folio, COMPAT_NS(FOLIO_KUNIT));
 
 /**
+ * fxt_stay_on_cpu() - bind a case to the CPU it runs on; for suites' init()
+ * @test: the case, whose thread ends with it
+ *
+ * What waits, or is counted, on a CPU is then where the case looks for it.
+ *
+ * Return: 0, or the error of set_cpus_allowed_ptr().
+ */
+int fxt_stay_on_cpu(struct kunit *test)
+{
+	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+}
+EXPORT_SYMBOL_NS_GPL(fxt_stay_on_cpu, COMPAT_NS(FOLIO_KUNIT));
+
+/**
  * fxt_drain_lru() - have nothing wait in the LRU batches of this CPU
  *
  * What is on its way to, from or along the LRU lists waits, with one more
@@ -679,8 +694,8 @@ EXPORT_SYMBOL_NS_GPL(fxt_print_folio, COMPAT_NS(FOLIO_KUNIT));
  * one of any order that was activated or mlocked. Cases that count references,
  * expect a folio on a list or want it invalidated call this first.
  *
- * Context: may sleep. The thread stays on the CPU where it added the folios: the
- * suite's init(), or the case, has bound it to one.
+ * Context: may sleep. The thread is bound to the CPU where it added the folios,
+ * by fxt_stay_on_cpu() or otherwise.
  */
 void fxt_drain_lru(void)
 {

@@ -158,6 +158,7 @@ void fxt_forget_calls(struct folio_fixture *fx);
 
 void fxt_print_folio(struct kunit *test, struct folio *folio);
 
+int fxt_stay_on_cpu(struct kunit *test);
 void fxt_drain_lru(void);
 u64 fxt_seed(struct kunit *test);
 

@@ -450,7 +450,7 @@ struct iom_fs *iom_create(struct kunit *test, unsigned int min_order,
 
 	KUNIT_ASSERT_NOT_NULL(test, fs);
 	/* So that iom_done() drains where the case's folios wait. */
-	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+	fxt_stay_on_cpu(test);
 	fs->fx = fx;
 	fs->test = test;
 	fs->base = base;

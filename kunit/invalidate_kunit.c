@@ -612,7 +612,7 @@ static struct kunit_case invalidate_cases[] = {
 
 static struct kunit_suite invalidate_suite = {
 	.name = "mm_invalidate",
-	.init = stay_on_cpu,
+	.init = fxt_stay_on_cpu,
 	.test_cases = invalidate_cases,
 };
 

@@ -709,15 +709,9 @@ static struct kunit_case pitfalls_cases[] = {
 	{}
 };
 
-/* So that fxt_drain_lru() drains where the case's folios wait. */
-static int pitfalls_init(struct kunit *test)
-{
-	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
-}
-
 static struct kunit_suite pitfalls_suite = {
 	.name = "mm_pitfalls",
-	.init = pitfalls_init,
+	.init = fxt_stay_on_cpu,
 	.test_cases = pitfalls_cases,
 };
 

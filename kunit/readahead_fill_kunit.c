@@ -613,7 +613,7 @@ static struct kunit_case readahead_fill_cases[] = {
 
 static struct kunit_suite readahead_fill_suite = {
 	.name = "mm_readahead_fill",
-	.init = rf_init,
+	.init = fxt_stay_on_cpu,
 	.test_cases = readahead_fill_cases,
 };
 

@@ -803,7 +803,7 @@ static struct kunit_case readahead_cases[] = {
 
 static struct kunit_suite readahead_suite = {
 	.name = "mm_readahead",
-	.init = rf_init,
+	.init = fxt_stay_on_cpu,
 	.test_cases = readahead_cases,
 };
 

@@ -10,7 +10,6 @@
 
 #include <linux/backing-dev.h>
 #include <linux/highmem.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "fixture.h"
@@ -275,12 +274,6 @@ static char *new_log(struct kunit *test)
 static void sync_ra(struct ra_file *rf, pgoff_t index, unsigned long req)
 {
 	page_cache_sync_readahead(rf_mapping(rf), &rf->file->f_ra, rf->file, index, req);
-}
-
-/* So that folios wait for the LRU where the case runs. */
-static int rf_init(struct kunit *test)
-{
-	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
 }
 
 #endif /* FOLIO_KUNIT_READAHEAD_MODEL_H */

@@ -29,7 +29,7 @@ static inline int shm_init(struct kunit *test)
 {
 	if (!COMPAT_TMPFS_ORDERS)
 		kunit_skip(test, "needs a tmpfs with folios of every order");
-	return stay_on_cpu(test);
+	return fxt_stay_on_cpu(test);
 }
 
 static inline struct inode *shm_inode(struct folio_fixture *fx)

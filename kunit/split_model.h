@@ -122,7 +122,7 @@ static int start_split_case(struct kunit *test)
 #ifndef HAS_SPLIT_EXPORTS
 	kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE and the exports of <kunit/mm.h>");
 #endif
-	return stay_on_cpu(test);
+	return fxt_stay_on_cpu(test);
 }
 
 static unsigned long first_word(struct page *page)

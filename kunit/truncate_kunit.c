@@ -944,7 +944,7 @@ static struct kunit_case truncate_cases[] = {
 
 static struct kunit_suite truncate_suite = {
 	.name = "mm_truncate",
-	.init = stay_on_cpu,
+	.init = fxt_stay_on_cpu,
 	.test_cases = truncate_cases,
 };
 

@@ -8,7 +8,6 @@
 
 #include <linux/delay.h>
 #include <linux/highmem.h>
-#include <linux/sched.h>
 #include <linux/workqueue.h>
 
 #include "fixture.h"
@@ -18,12 +17,6 @@
 #define FIRST	((1UL << 21) + 1024)
 #define BIG	FXT_POS(1UL << 24)	/* i_size of a new fixture */
 #define TO_END	LLONG_MAX
-
-/* For suites' init(): what fxt_drain_lru() relies upon. */
-static inline int stay_on_cpu(struct kunit *test)
-{
-	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
-}
 
 /* Tells after a failure which step of a sweep it was: its helpers cannot know. */
 static inline __printf(2, 3) bool failed_at(struct kunit *test, const char *fmt, ...)

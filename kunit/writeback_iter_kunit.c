@@ -592,7 +592,7 @@ static struct kunit_case writeback_iter_cases[] = {
 
 static struct kunit_suite writeback_iter_suite = {
 	.name = "mm_writeback_iter",
-	.init = wf_init,
+	.init = fxt_stay_on_cpu,
 	.test_cases = writeback_iter_cases,
 };
 

@@ -813,7 +813,7 @@ static struct kunit_case writeback_cases[] = {
 
 static struct kunit_suite writeback_suite = {
 	.name = "mm_writeback",
-	.init = wf_init,
+	.init = fxt_stay_on_cpu,
 	.test_cases = writeback_cases,
 };
 

@@ -380,10 +380,4 @@ static int write_and_wait(struct waiter *waiter)
 	return filemap_write_and_wait_range(wf_mapping(waiter->wf), pos, pos);
 }
 
-/* So that fxt_drain_lru() drains, and dirty pages are counted, where the case runs. */
-static int wf_init(struct kunit *test)
-{
-	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
-}
-
 #endif /* FOLIO_KUNIT_WRITEBACK_MODEL_H */
