@@ -16,9 +16,6 @@
 #define HAS_EXPORTS
 #endif
 
-/* A shadow of a folio that was evicted at time zero: only ever overwritten. */
-#define SHADOW		xa_mk_value(0)
-
 KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
 /*
@@ -66,23 +63,11 @@ static void expect_nodes(struct folio_fixture *fx)
 static void expect_shadows(struct folio_fixture *fx, pgoff_t from, pgoff_t to)
 {
 	for (; from < to; from++) {
-		if (xa_load(&fxt_mapping(fx)->i_pages, from) == SHADOW)
+		if (xa_load(&fxt_mapping(fx)->i_pages, from) == FXT_SHADOW)
 			continue;
 		KUNIT_FAIL(fx->test, "the shadow at %lu is lost", from);
 		return;
 	}
-}
-
-static void set_shadow(struct folio_fixture *fx, pgoff_t index, unsigned int order)
-{
-	XA_STATE_ORDER(xas, &fxt_mapping(fx)->i_pages, index, order);
-
-	do {
-		xas_lock_irq(&xas);
-		xas_store(&xas, SHADOW);
-		xas_unlock_irq(&xas);
-	} while (xas_nomem(&xas, GFP_KERNEL));
-	KUNIT_ASSERT_EQ(fx->test, 0, xas_error(&xas));
 }
 
 /* Filling the page cache. */
@@ -116,9 +101,9 @@ static void try_add(struct trials *t, unsigned int order, int what, pgoff_t inde
 			fxt_add_folio(t->fx, index - 1, 0, 0);
 		else if (what == SMALL_SHADOWS)
 			for (pgoff_t at = from; at < to; at += max(1UL, nr / 4))
-				set_shadow(t->fx, at, 0);
+				fxt_add_shadow(t->fx, at, 0);
 		else if (what >= 0)
-			set_shadow(t->fx, from, what);
+			fxt_add_shadow(t->fx, from, what);
 		folio = fxt_new_folio(t->fx, index, order);
 		begin(t);
 		err = filemap_add_folio(mapping, folio, index, GFP_KERNEL | __GFP_WRITE);

@@ -763,7 +763,6 @@ static void seek_hole_data_edges(struct kunit *test)
 {
 #if IS_ENABLED(CONFIG_FS_IOMAP)
 	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	XA_STATE_ORDER(xas, &fxt_mapping(fx)->i_pages, 64, 6);
 	const loff_t eofs[] = { FXT_POS(128), FXT_POS(128) - 1, FXT_POS(60), FXT_POS(20) + 5 };
 	unsigned int i, e;
 	loff_t pos;
@@ -777,11 +776,7 @@ static void seek_hole_data_edges(struct kunit *test)
 	fxt_add_folio(fx, 16, 4, 0);
 	fxt_add_folio(fx, 32, 3, FXT_NOT_UPTODATE);
 	fxt_add_folio(fx, 40, 3, 0);
-	do {
-		xas_lock_irq(&xas);
-		xas_store(&xas, xa_mk_value(0));
-		xas_unlock_irq(&xas);
-	} while (xas_nomem(&xas, GFP_KERNEL));
+	fxt_add_shadow(fx, 64, 6);
 
 	for (e = 0; e < ARRAY_SIZE(eofs); e++) {
 		i_size_write(&fx->inode, eofs[e]);
@@ -825,14 +820,9 @@ static void range_has_page_edges(struct kunit *test)
 		{ end - 1, 3 * end, true }, { end, 3 * end, false }, { 0, LLONG_MAX, true },
 		{ end, end - 1, false }, { first, first - 1, false },
 	};
-	/* More of the cache that says nothing about the range: a shadow. */
-	XA_STATE(xas, &mapping->i_pages, 0);
 
-	do {
-		xas_lock_irq(&xas);
-		xas_store(&xas, xa_mk_value(0));
-		xas_unlock_irq(&xas);
-	} while (xas_nomem(&xas, GFP_KERNEL));
+	/* More of the cache that says nothing about the range. */
+	fxt_add_shadow(fx, 0, 0);
 	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
 	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
 		loff_t from = ranges[i].from, to = ranges[i].to;

@@ -26,9 +26,6 @@
 #define BASE		4096UL
 #define MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
 
-/* A shadow of a folio that was evicted at time zero: never refaulted, only overwritten. */
-#define SHADOW		xa_mk_value(0)
-
 static int insert(struct folio_fixture *fx, struct folio *folio, pgoff_t index)
 {
 	/* __GFP_WRITE: do not interpret the made-up shadow. */
@@ -71,18 +68,6 @@ static struct folio *add_folio(struct folio_fixture *fx, pgoff_t index, unsigned
 	folio_unlock(folio);
 	folio_put(folio);
 	return folio;
-}
-
-static void add_shadow(struct folio_fixture *fx, pgoff_t index, unsigned int order)
-{
-	XA_STATE_ORDER(xas, &fxt_mapping(fx)->i_pages, index, order);
-
-	do {
-		xas_lock_irq(&xas);
-		xas_store(&xas, SHADOW);
-		xas_unlock_irq(&xas);
-	} while (xas_nomem(&xas, GFP_KERNEL));
-	KUNIT_ASSERT_EQ(fx->test, 0, xas_error(&xas));
 }
 
 static void *entry_at(struct folio_fixture *fx, pgoff_t index)
@@ -239,7 +224,7 @@ static void add_folio_over_shadow(struct kunit *test)
 			pgoff_t index;
 
 			for (i = 0; i < 3; i++)
-				add_shadow(fx, BASE + (s < order ? slot(order, s, i) : 0), s);
+				fxt_add_shadow(fx, BASE + (s < order ? slot(order, s, i) : 0), s);
 			KUNIT_ASSERT_EQ(test, xa_get_order(pages, BASE), s);
 			KUNIT_ASSERT_EQ_MSG(test, 0, insert_drained(fx, folio, at),
 					    "shadow order %u, position %u", s, which);
@@ -248,7 +233,7 @@ static void add_folio_over_shadow(struct kunit *test)
 			KUNIT_EXPECT_EQ_MSG(test, xa_get_order(pages, at), order,
 					    "shadow order %u, position %u", s, which);
 			for (index = BASE - 1; index <= end; index++) {
-				void *entry = index < BASE || index == end ? NULL : SHADOW;
+				void *entry = index < BASE || index == end ? NULL : FXT_SHADOW;
 
 				if (index >= at && index < at + nr)
 					entry = folio;
@@ -375,7 +360,7 @@ static void get_folio_each_index(struct kunit *test)
 	struct folio *folio = add_folio(fx, BASE, order);
 	pgoff_t index;
 
-	add_shadow(fx, BASE - 1, 0);
+	fxt_add_shadow(fx, BASE - 1, 0);
 	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
 	for (index = BASE; index < BASE + nr; index++) {
 		struct folio *found = filemap_get_folio(fxt_mapping(fx), index);
@@ -705,8 +690,8 @@ static void add_mixed(struct folio_fixture *fx, struct folio *folios[])
 	skip_without_large_folios(fx->test);
 	for (i = 0; i < NR_MIXED; i++)
 		folios[i] = add_folio(fx, mixed[i].index, mixed[i].order);
-	add_shadow(fx, BASE + 560, 4);
-	add_shadow(fx, BASE + 1025, 0);
+	fxt_add_shadow(fx, BASE + 560, 4);
+	fxt_add_shadow(fx, BASE + 1025, 0);
 	fxt_expect_layout(fx, mixed, NR_MIXED);
 }
 
@@ -966,8 +951,8 @@ static void miss_across_folio(struct kunit *test)
 	add_folio(fx, BASE + nr, 0);
 	check_misses(test, fx, nr);
 	/* A shadow is a gap: the data is not there. */
-	add_shadow(fx, BASE - 2, 0);
-	add_shadow(fx, BASE + nr + 1, 0);
+	fxt_add_shadow(fx, BASE - 2, 0);
+	fxt_add_shadow(fx, BASE + nr + 1, 0);
 	check_misses(test, fx, nr);
 }
 
@@ -1241,14 +1226,14 @@ static void get_entry_each_index(struct kunit *test)
 	struct folio *folio = add_folio(fx, BASE, order);
 	pgoff_t i;
 
-	add_shadow(fx, BASE + nr, order);
+	fxt_add_shadow(fx, BASE + nr, order);
 	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
 	for (i = 0; i < nr; i++) {
 		KUNIT_EXPECT_PTR_EQ_MSG(test, filemap_get_entry(mapping, BASE + i), folio,
 					"page %lu", i);
 		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio), nr + 1, "page %lu", i);
 		folio_put(folio);
-		KUNIT_EXPECT_PTR_EQ_MSG(test, filemap_get_entry(mapping, BASE + nr + i), SHADOW,
+		KUNIT_EXPECT_PTR_EQ_MSG(test, filemap_get_entry(mapping, BASE + nr + i), FXT_SHADOW,
 					"page %lu", i);
 	}
 	KUNIT_EXPECT_NULL(test, filemap_get_entry(mapping, BASE - 1));

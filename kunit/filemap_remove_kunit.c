@@ -18,8 +18,6 @@
 #endif
 
 #define MAP_AT	ALIGN_DOWN(TASK_SIZE / 4, PMD_SIZE)
-/* A shadow of a folio that was evicted at time zero, by nobody. */
-#define SHADOW	xa_mk_value(0)
 
 KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
@@ -35,18 +33,6 @@ enum state {
 static const char * const state_names[] = {
 	"unused", "private", "dirty", "writeback", "held", "private refused", "mapped",
 };
-
-static void set_shadow(struct folio_fixture *fx, pgoff_t index, unsigned int order)
-{
-	XA_STATE_ORDER(xas, &fxt_mapping(fx)->i_pages, index, order);
-
-	do {
-		xas_lock_irq(&xas);
-		xas_store(&xas, SHADOW);
-		xas_unlock_irq(&xas);
-	} while (xas_nomem(&xas, GFP_KERNEL));
-	KUNIT_ASSERT_EQ(fx->test, 0, xas_error(&xas));
-}
 
 /* A folio at FIRST + nr in one state, between two neighbours; locked, with a reference. */
 static struct folio *set_up(struct folio_fixture *fx, unsigned int order, enum state state)
@@ -329,7 +315,7 @@ static void delete_batch_between_others(struct kunit *test)
 		}
 		index += 1UL << order;
 		if (i == 4) {
-			xa_store(&fxt_mapping(fx)->i_pages, index, SHADOW, GFP_KERNEL);
+			xa_store(&fxt_mapping(fx)->i_pages, index, FXT_SHADOW, GFP_KERNEL);
 			index++;
 		}
 	}
@@ -413,7 +399,7 @@ static void find_entries_edges(struct kunit *test)
 
 	fxt_add_folio(fx, FIRST + 2 * nr, order, 0);
 	fxt_add_folio(fx, FIRST, order, 0);
-	set_shadow(fx, FIRST + nr, order);
+	fxt_add_shadow(fx, FIRST + nr, order);
 	fxt_drain_lru();
 	for (i = 0; i < ARRAY_SIZE(edges); i++) {
 		for (j = i; j < ARRAY_SIZE(edges); j++) {
@@ -518,7 +504,7 @@ static void cachestat_edges(struct kunit *test)
 	fxt_add_folio(fx, FIRST, order, 0);
 	fxt_add_folio(fx, FIRST + nr, order, FXT_DIRTY);
 	folio = fxt_add_folio(fx, FIRST + 2 * nr, order, 0);
-	set_shadow(fx, FIRST + 3 * nr, order);
+	fxt_add_shadow(fx, FIRST + 3 * nr, order);
 	start_writeback(folio);
 	for (i = 0; i < ARRAY_SIZE(edges); i++) {
 		for (j = i; j < ARRAY_SIZE(edges); j++) {

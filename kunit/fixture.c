@@ -360,6 +360,29 @@ struct folio *fxt_add_folio(struct folio_fixture *fx, pgoff_t index,
 }
 EXPORT_SYMBOL_NS_GPL(fxt_add_folio, COMPAT_NS(FOLIO_KUNIT));
 
+/**
+ * fxt_add_shadow() - put in the page cache what reclaim leaves of a folio
+ * @fx: the fixture
+ * @index: page index of its first page; a multiple of its number of pages
+ * @order: the order that the folio had
+ *
+ * The entry, FXT_SHADOW, is made up: who adds a folio over it gives __GFP_WRITE, so
+ * that filemap_add_folio() does not ask the entry when the folio was evicted. A
+ * failure ends the case.
+ */
+void fxt_add_shadow(struct folio_fixture *fx, pgoff_t index, unsigned int order)
+{
+	XA_STATE_ORDER(xas, &fxt_mapping(fx)->i_pages, index, order);
+
+	do {
+		xas_lock_irq(&xas);
+		xas_store(&xas, FXT_SHADOW);
+		xas_unlock_irq(&xas);
+	} while (xas_nomem(&xas, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(fx->test, 0, xas_error(&xas));
+}
+EXPORT_SYMBOL_NS_GPL(fxt_add_shadow, COMPAT_NS(FOLIO_KUNIT));
+
 /* Says whose stamp a word is, so that misplaced data name their origin. */
 static void print_origin(struct kunit *test, const void *at)
 {

@@ -97,6 +97,9 @@ struct fxt_range {
 #define FXT_PRIVATE		BIT(1)
 #define FXT_NOT_UPTODATE	BIT(2)
 
+/* What fxt_add_shadow() puts where a folio was: evicted at time zero, by nobody. */
+#define FXT_SHADOW	xa_mk_value(0)
+
 /* The parameter of cases that run once for each folio order. */
 struct fxt_order_param {
 	char desc[12];
@@ -142,6 +145,7 @@ struct folio *fxt_new_folio(struct folio_fixture *fx, pgoff_t index,
 			    unsigned int order);
 struct folio *fxt_add_folio(struct folio_fixture *fx, pgoff_t index,
 			    unsigned int order, unsigned int state);
+void fxt_add_shadow(struct folio_fixture *fx, pgoff_t index, unsigned int order);
 void fxt_stamp(struct folio_fixture *fx, struct folio *folio, pgoff_t index);
 
 void fxt_expect_stamped(struct folio_fixture *fx, loff_t from, loff_t to);

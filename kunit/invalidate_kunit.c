@@ -146,7 +146,7 @@ static void invalidate_mapping_pages_shadows(struct kunit *test)
 	pgoff_t i;
 
 	for (i = 0; i < nr; i++)
-		add_shadow(fx, FIRST + i, 0);
+		fxt_add_shadow(fx, FIRST + i, 0);
 	KUNIT_ASSERT_EQ(test, 0, fxt_mapping(fx)->nrpages);
 	KUNIT_EXPECT_EQ(test, nr - 2, invalidate_mapping_pages(fxt_mapping(fx), FIRST + 1,
 							       FIRST + nr - 2));

@@ -189,7 +189,6 @@ static void ra_unbounded_cached(struct kunit *test)
 	struct ra_file *rf = open_file(test, order, MAX_ORDER, 32);
 	DEFINE_READAHEAD(ractl, rf->file, &rf->file->f_ra, rf_mapping(rf), 0);
 	struct notes notes = { .buf = new_log(test) };
-	XA_STATE(xas, &rf_mapping(rf)->i_pages, 3 * nr_large + nr / 2);
 	unsigned long n = 5 * nr_large;
 	pgoff_t i;
 
@@ -197,11 +196,7 @@ static void ra_unbounded_cached(struct kunit *test)
 	fxt_add_folio(rf->fx, nr_large * 2, large, 0);
 	fxt_add_folio(rf->fx, n - nr, order, 0);
 	/* Where a page was evicted its shadow is all that is left. */
-	do {
-		xas_lock_irq(&xas);
-		xas_store(&xas, xa_mk_value(0));
-		xas_unlock_irq(&xas);
-	} while (xas_nomem(&xas, GFP_KERNEL));
+	fxt_add_shadow(rf->fx, 3 * nr_large + nr / 2, 0);
 	note_text(&notes, "[");
 	for (i = 0; i < n; i += nr) {
 		if (i == nr || i == n - nr || (i >= 2 * nr_large && i < 3 * nr_large)) {

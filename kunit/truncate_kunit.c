@@ -702,9 +702,10 @@ static void truncate_removes_shadows(struct kunit *test)
 	const pgoff_t pages = 1UL << order;
 
 	for (i = 0; i < 4; i++)
-		add_shadow(fx, FIRST + i * pages, order);
-	add_shadow(fx, FIRST - 1, 0);
-	add_shadow(fx, FIRST + 4 * pages + 1, 0);
+		fxt_add_shadow(fx, FIRST + i * pages, order);
+	fxt_add_shadow(fx, FIRST - 1, 0);
+	fxt_add_shadow(fx, FIRST + 4 * pages + 1, 0);
+	KUNIT_ASSERT_EQ(test, 0, fxt_mapping(fx)->nrpages);
 	fxt_add_folio(fx, FIRST + 4 * pages, 0, 0);
 
 	/* Of the four the middle two. */

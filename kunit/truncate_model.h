@@ -217,18 +217,4 @@ static inline void start_writeback(struct folio *folio)
 	folio_unlock(folio);
 }
 
-/* What reclaim leaves where a folio of a known order was. */
-static inline void add_shadow(struct folio_fixture *fx, pgoff_t index, unsigned int order)
-{
-	XA_STATE_ORDER(xas, &fxt_mapping(fx)->i_pages, index, order);
-
-	do {
-		xas_lock_irq(&xas);
-		xas_store(&xas, xa_mk_value(index & 0xffff));
-		xas_unlock_irq(&xas);
-	} while (xas_nomem(&xas, GFP_KERNEL));
-	KUNIT_ASSERT_EQ(fx->test, 0, xas_error(&xas));
-	KUNIT_ASSERT_EQ(fx->test, 0, fxt_mapping(fx)->nrpages);
-}
-
 #endif /* FOLIO_KUNIT_TRUNCATE_MODEL_H */
