@@ -1,74 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mm_filemap: the page cache of one file, holding folios of order 0 to 9.
- *
- * What is in the cache, at which indexes, with which marks and references: add,
- * look up, batches, gaps, replace, migrate, remove. filemap_io_kunit.c has what
- * reads, writes and faults make of it.
+ * mm_filemap: how folios of order 0 to 9 come into the page cache of one file, are
+ * marked, replaced, migrated and removed, and at which indexes, with which marks
+ * and references they are there. filemap_lookup_kunit.c has how they are found,
+ * filemap_io_kunit.c what reads, writes and faults make of them.
  */
-#include <linux/delay.h>
 #include <linux/migrate.h>
 #include <linux/module.h>
 #include <linux/vmstat.h>
-#include <linux/workqueue.h>
 #include <linux/writeback.h>
 #include <linux/xarray.h>
 
-#include "fixture.h"
-#include "../module/compat.h"
+#include "filemap_model.h"
 
-#if __has_include("kunit/mm.h")
-#include <kunit/mm.h>
-#define HAS_FILEMAP_EXPORTS
-#endif
-
-/* A page index that every order is aligned to, with room below. */
-#define BASE		4096UL
-#define MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
-
-static int insert(struct folio_fixture *fx, struct folio *folio, pgoff_t index)
-{
-	/* __GFP_WRITE: do not interpret the made-up shadow. */
-	return filemap_add_folio(fxt_mapping(fx), folio, index, GFP_KERNEL | __GFP_WRITE);
-}
-
-/* A folio without contents: most cases only look at where it is. */
-static struct folio *new_folio(struct folio_fixture *fx, unsigned int order)
-{
-	struct folio *folio = folio_alloc(GFP_HIGHUSER_MOVABLE, order);
-
-	KUNIT_ASSERT_NOT_NULL_MSG(fx->test, folio, "no memory for order %u", order);
-	KUNIT_ASSERT_EQ(fx->test, order, folio_order(folio));
-	return folio;
-}
-
-/*
- * A folio that was just added may wait in the LRU batch of this CPU, which holds
- * a reference. Cases that count references want it out of there.
- */
-static int insert_drained(struct folio_fixture *fx, struct folio *folio, pgoff_t index)
-{
-	int err;
-
-	migrate_disable();
-	err = insert(fx, folio, index);
-	fxt_drain_lru();
-	migrate_enable();
-	return err;
-}
-
-/* In the cache, unlocked and uptodate; only the cache has references. */
-static struct folio *add_folio(struct folio_fixture *fx, pgoff_t index, unsigned int order)
-{
-	struct folio *folio = new_folio(fx, order);
-
-	KUNIT_ASSERT_EQ_MSG(fx->test, 0, insert_drained(fx, folio, index),
-			    "add order %u at %lu", order, index);
-	folio_mark_uptodate(folio);
-	folio_unlock(folio);
-	folio_put(folio);
-	return folio;
-}
+KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
 static void *entry_at(struct folio_fixture *fx, pgoff_t index)
 {
@@ -95,12 +40,6 @@ static void expect_mark(struct folio_fixture *fx, xa_mark_t mark, bool want,
 			   (__force unsigned int)mark, i, first, nr, !want, want);
 		return;
 	}
-}
-
-static void skip_without_large_folios(struct kunit *test)
-{
-	if (!MAX_ORDER)
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
 }
 
 /* Positions in a large range where a smaller one is tried: first, middle, last. */
@@ -350,90 +289,7 @@ static void add_remove_statistics(struct kunit *test)
 				      i, stat_steps[i].name, nr, got[i].files, got[i].thps);
 }
 
-/* Looking up one folio. */
-
-static void get_folio_each_index(struct kunit *test)
-{
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	unsigned int order = fxt_order(test);
-	unsigned long nr = 1UL << order;
-	struct folio *folio = add_folio(fx, BASE, order);
-	pgoff_t index;
-
-	fxt_add_shadow(fx, BASE - 1, 0);
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	for (index = BASE; index < BASE + nr; index++) {
-		struct folio *found = filemap_get_folio(fxt_mapping(fx), index);
-
-		KUNIT_ASSERT_PTR_EQ_MSG(test, found, folio, "index %lu", index);
-		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio), nr + 1, "index %lu", index);
-		KUNIT_EXPECT_FALSE_MSG(test, folio_test_locked(folio), "index %lu", index);
-		KUNIT_EXPECT_TRUE_MSG(test, folio_contains(folio, index), "index %lu", index);
-		folio_put(found);
-	}
-	KUNIT_EXPECT_FALSE(test, folio_test_referenced(folio));
-	/* A shadow, a gap. */
-	KUNIT_EXPECT_PTR_EQ(test, filemap_get_folio(fxt_mapping(fx), BASE - 1),
-			    ERR_PTR(-ENOENT));
-	KUNIT_EXPECT_PTR_EQ(test, filemap_get_folio(fxt_mapping(fx), BASE + nr),
-			    ERR_PTR(-ENOENT));
-	KUNIT_EXPECT_EQ(test, fxt_mapping(fx)->nrpages, nr);
-}
-
-static void get_folio_flags(struct kunit *test)
-{
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	struct address_space *mapping = fxt_mapping(fx);
-	unsigned int order = fxt_order(test);
-	unsigned long nr = 1UL << order;
-	struct folio *folio = add_folio(fx, BASE, order), *found;
-	pgoff_t last = BASE + nr - 1;
-
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	found = __filemap_get_folio(mapping, last, FGP_LOCK, 0);
-	KUNIT_ASSERT_PTR_EQ(test, found, folio);
-	KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
-	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), nr + 1);
-
-	/* Locked by us: a caller that may not wait is told so. */
-	found = __filemap_get_folio(mapping, last, FGP_LOCK | FGP_NOWAIT, 0);
-	KUNIT_EXPECT_PTR_EQ(test, found, ERR_PTR(-EAGAIN));
-	KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
-	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), nr + 1);
-	/* Without FGP_LOCK the lock of others does not matter. */
-	found = __filemap_get_folio(mapping, last, FGP_NOWAIT, 0);
-	KUNIT_EXPECT_PTR_EQ(test, found, folio);
-	folio_put(folio);
-	folio_unlock(folio);
-
-	found = __filemap_get_folio(mapping, last, FGP_LOCK | FGP_NOWAIT, 0);
-	KUNIT_EXPECT_PTR_EQ(test, found, folio);
-	KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
-	folio_unlock(folio);
-	folio_put(folio);
-
-	/* FGP_CREAT finds what is there, at any of its indexes. */
-	found = __filemap_get_folio(mapping, last, FGP_LOCK | FGP_CREAT, GFP_KERNEL);
-	KUNIT_EXPECT_PTR_EQ(test, found, folio);
-	KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
-	folio_unlock(folio);
-	folio_put(folio);
-	/* For mmap an existing folio comes unlocked, as a new one does. */
-	found = __filemap_get_folio(mapping, last, FGP_CREAT | FGP_FOR_MMAP, GFP_KERNEL);
-	KUNIT_EXPECT_PTR_EQ(test, found, folio);
-	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
-	folio_put(folio);
-
-	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), nr + 1);
-	KUNIT_EXPECT_FALSE(test, folio_test_referenced(folio));
-	found = __filemap_get_folio(mapping, last, FGP_ACCESSED, 0);
-	KUNIT_EXPECT_PTR_EQ(test, found, folio);
-	KUNIT_EXPECT_TRUE(test, folio_test_referenced(folio));
-	folio_put(folio);
-	folio_put(folio);
-	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), nr);
-	KUNIT_EXPECT_EQ(test, mapping->nrpages, nr);
-}
+/* Creating what a lookup does not find. */
 
 /* Creating obeys the mapping's range of orders first, then the alignment of the index. */
 static void check_create_order(struct folio_fixture *fx, pgoff_t index, unsigned int order,
@@ -543,417 +399,6 @@ static void get_folio_create_frees(struct kunit *test)
 	}
 	si_meminfo(&after);
 	KUNIT_EXPECT_LT(test, before.freeram, after.freeram + refused / 2);
-}
-
-static void get_folio_dontcache(struct kunit *test)
-{
-#ifdef FGP_DONTCACHE
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	struct address_space *mapping = fxt_mapping(fx);
-	unsigned int order = fxt_order(test);
-	fgf_t fgp = FGP_CREAT | FGP_FOR_MMAP | fgf_set_order(PAGE_SIZE << order);
-	pgoff_t last = BASE + (1UL << order) - 1;
-	struct folio *folio;
-
-	folio = __filemap_get_folio(mapping, BASE, fgp | FGP_DONTCACHE, GFP_KERNEL);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	KUNIT_EXPECT_TRUE(test, folio_test_dropbehind(folio));
-	folio_put(folio);
-	KUNIT_EXPECT_PTR_EQ(test, folio, __filemap_get_folio(mapping, last, FGP_DONTCACHE, 0));
-	KUNIT_EXPECT_TRUE(test, folio_test_dropbehind(folio));
-	folio_put(folio);
-	/* One ordinary user is enough to keep it. */
-	KUNIT_EXPECT_PTR_EQ(test, folio, filemap_get_folio(mapping, last));
-	KUNIT_EXPECT_FALSE(test, folio_test_dropbehind(folio));
-	folio_put(folio);
-	KUNIT_EXPECT_PTR_EQ(test, folio, __filemap_get_folio(mapping, last, FGP_DONTCACHE, 0));
-	KUNIT_EXPECT_FALSE(test, folio_test_dropbehind(folio));
-	folio_put(folio);
-#else
-	kunit_skip(test, "this kernel has no FGP_DONTCACHE");
-#endif
-}
-
-struct lookup {
-	struct work_struct work;
-	struct address_space *mapping;
-	pgoff_t index;
-	struct folio *found;
-};
-
-static void lookup_locked(struct work_struct *work)
-{
-	struct lookup *lookup = container_of(work, struct lookup, work);
-
-	lookup->found = filemap_lock_folio(lookup->mapping, lookup->index);
-	if (!IS_ERR(lookup->found))
-		folio_unlock(lookup->found);
-}
-
-/* Returns once the lookup waits for @folio, which the caller has locked. */
-static void start_lookup(struct kunit *test, struct lookup *lookup, struct folio *folio)
-{
-	unsigned int i;
-
-	INIT_WORK_ONSTACK(&lookup->work, lookup_locked);
-	schedule_work(&lookup->work);
-	for (i = 0; i < 10000 && !folio_test_waiters(folio); i++)
-		usleep_range(500, 1000);
-	KUNIT_EXPECT_TRUE_MSG(test, folio_test_waiters(folio), "the lookup does not wait");
-}
-
-static void finish_lookup(struct kunit *test, struct lookup *lookup, struct folio *want)
-{
-	flush_work(&lookup->work);
-	destroy_work_on_stack(&lookup->work);
-	KUNIT_EXPECT_PTR_EQ(test, lookup->found, want);
-	if (!IS_ERR(lookup->found))
-		folio_put(lookup->found);
-}
-
-static void get_folio_lock_waits(struct kunit *test)
-{
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	unsigned int order = fxt_order(test);
-	unsigned long nr = 1UL << order;
-	struct folio *folio = add_folio(fx, BASE, order);
-	struct lookup lookup = { .mapping = fxt_mapping(fx), .index = BASE + nr - 1 };
-
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	folio_lock(folio);
-	start_lookup(test, &lookup, folio);
-	folio_unlock(folio);
-	finish_lookup(test, &lookup, folio);
-	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
-	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), nr);
-}
-
-/* Who waited for the lock of a folio that went away meanwhile gets the one that is there now. */
-static void get_folio_lock_removed(struct kunit *test)
-{
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	unsigned int order = fxt_order(test);
-	unsigned long nr = 1UL << order;
-	struct folio *old = add_folio(fx, BASE, order), *new;
-	struct lookup lookup = { .mapping = fxt_mapping(fx), .index = BASE + nr - 1 };
-
-	KUNIT_ASSERT_EQ(test, folio_order(old), order);
-	folio_get(old);
-	folio_lock(old);
-	start_lookup(test, &lookup, old);
-	generic_error_remove_folio(fxt_mapping(fx), old);
-	new = add_folio(fx, lookup.index, 0);
-	folio_unlock(old);
-	finish_lookup(test, &lookup, new);
-	KUNIT_EXPECT_EQ(test, folio_ref_count(old), 1);
-	KUNIT_EXPECT_FALSE(test, folio_test_locked(old));
-	folio_put(old);
-}
-
-/* Batches. */
-
-/*
- * A bit of everything, in page indexes from BASE:
- *
- *	0  512  528 532 533 534 536  544   552  560    576 640 768 1024     1026   1056
- *	|9 | 4  | 2 | 0 | 0 | 1 | 3 | hole | 3 |shadow| 6 | 7 | 8 | 0 |shadow| 1 |hole| 5 |
- */
-static const struct fxt_range mixed[] = {
-	{ BASE, 9 }, { BASE + 512, 4 }, { BASE + 528, 2 }, { BASE + 532, 0 },
-	{ BASE + 533, 0 }, { BASE + 534, 1 }, { BASE + 536, 3 }, { BASE + 552, 3 },
-	{ BASE + 576, 6 }, { BASE + 640, 7 }, { BASE + 768, 8 }, { BASE + 1024, 0 },
-	{ BASE + 1026, 1 }, { BASE + 1056, 5 },
-};
-
-#define NR_MIXED	ARRAY_SIZE(mixed)
-/* Around each folio: before, first, second, last, after. */
-#define NR_EDGES	(NR_MIXED * 5)
-
-static pgoff_t last_of(unsigned int i)
-{
-	return mixed[i].index + (1UL << mixed[i].order) - 1;
-}
-
-static pgoff_t edge(unsigned int n)
-{
-	pgoff_t first = mixed[n / 5].index;
-	const pgoff_t edges[] = { first - 1, first, first + 1, last_of(n / 5), last_of(n / 5) + 1 };
-
-	return edges[n % 5];
-}
-
-static void add_mixed(struct folio_fixture *fx, struct folio *folios[])
-{
-	unsigned int i;
-
-	skip_without_large_folios(fx->test);
-	for (i = 0; i < NR_MIXED; i++)
-		folios[i] = add_folio(fx, mixed[i].index, mixed[i].order);
-	fxt_add_shadow(fx, BASE + 560, 4);
-	fxt_add_shadow(fx, BASE + 1025, 0);
-	fxt_expect_layout(fx, mixed, NR_MIXED);
-}
-
-typedef unsigned int (*get_batch_fn)(struct address_space *mapping, pgoff_t *start,
-				     pgoff_t end, struct folio_batch *fbatch);
-
-static unsigned int get_dirty(struct address_space *mapping, pgoff_t *start,
-			      pgoff_t end, struct folio_batch *fbatch)
-{
-	return filemap_get_folios_tag(mapping, start, end, PAGECACHE_TAG_DIRTY, fbatch);
-}
-
-static unsigned int get_writeback(struct address_space *mapping, pgoff_t *start,
-				  pgoff_t end, struct folio_batch *fbatch)
-{
-	return filemap_get_folios_tag(mapping, start, end, PAGECACHE_TAG_WRITEBACK, fbatch);
-}
-
-/* Which folios a batch of [start, end] should hold, from the drawing alone. */
-static unsigned int pick_mixed(get_batch_fn get, pgoff_t start, pgoff_t end, unsigned int *picks)
-{
-	unsigned int i, n = 0;
-
-	for (i = 0; i < NR_MIXED; i++) {
-		if (last_of(i) < start || mixed[i].index > end)
-			continue;
-		if ((get == get_dirty && i % 3 == 1) || (get == get_writeback && i % 3 != 1))
-			continue;
-		if (get == filemap_get_folios_contig &&
-		    (n ? mixed[i].index != last_of(picks[n - 1]) + 1 : mixed[i].index > start))
-			break;
-		picks[n++] = i;
-	}
-	return n;
-}
-
-static void check_batches(struct kunit *test, struct folio_fixture *fx, get_batch_fn get,
-			  struct folio *folios[])
-{
-	unsigned int s, e, i, n, picks[NR_MIXED];
-
-	for (s = 0; s < NR_EDGES; s++) {
-		for (e = 0; e < NR_EDGES; e++) {
-			pgoff_t start = edge(s), end = edge(e), next, want_next = end + 1;
-			struct folio_batch fbatch;
-
-			if (start > end)
-				continue;
-			n = pick_mixed(get, start, end, picks);
-			if (get == filemap_get_folios_contig)
-				want_next = n ? last_of(picks[n - 1]) + 1 : start;
-
-			folio_batch_init(&fbatch);
-			next = start;
-			KUNIT_ASSERT_EQ_MSG(test, get(fxt_mapping(fx), &next, end, &fbatch), n,
-					    "%lu to %lu", start - BASE, end - BASE);
-			KUNIT_EXPECT_EQ_MSG(test, folio_batch_count(&fbatch), n, "%lu to %lu",
-					    start - BASE, end - BASE);
-			KUNIT_EXPECT_EQ_MSG(test, next, want_next, "start after %lu to %lu",
-					    start - BASE, end - BASE);
-			for (i = 0; i < n; i++) {
-				struct folio *folio = folios[picks[i]];
-
-				KUNIT_EXPECT_PTR_EQ_MSG(test, fbatch.folios[i], folio,
-							"%u of %lu to %lu", i,
-							start - BASE, end - BASE);
-				KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio),
-						    folio_nr_pages(folio) + 1,
-						    "%u of %lu to %lu", i,
-						    start - BASE, end - BASE);
-			}
-			folio_batch_release(&fbatch);
-		}
-	}
-	for (i = 0; i < NR_MIXED; i++)
-		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folios[i]), 1L << mixed[i].order,
-				    "folio %u", i);
-}
-
-static void get_folios_edges(struct kunit *test)
-{
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	struct folio *folios[NR_MIXED];
-
-	add_mixed(fx, folios);
-	check_batches(test, fx, filemap_get_folios, folios);
-}
-
-static void get_folios_contig_edges(struct kunit *test)
-{
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	struct folio *folios[NR_MIXED];
-	struct folio_batch fbatch;
-	pgoff_t start = BASE + 1;
-
-	add_mixed(fx, folios);
-	check_batches(test, fx, filemap_get_folios_contig, folios);
-
-	folio_batch_init(&fbatch);
-	KUNIT_EXPECT_EQ(test, 0, filemap_get_folios_contig(fxt_mapping(fx), &start, BASE, &fbatch));
-	KUNIT_EXPECT_EQ(test, start, BASE + 1);
-}
-
-static void get_folios_tag_edges(struct kunit *test)
-{
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	struct folio *folios[NR_MIXED];
-	unsigned int i;
-
-	add_mixed(fx, folios);
-	for (i = 0; i < NR_MIXED; i++) {
-		folio_lock(folios[i]);
-		if (i % 3 == 1)
-			folio_start_writeback(folios[i]);
-		else
-			folio_mark_dirty(folios[i]);
-		folio_unlock(folios[i]);
-	}
-	check_batches(test, fx, get_dirty, folios);
-	check_batches(test, fx, get_writeback, folios);
-	for (i = 1; i < NR_MIXED; i += 3)
-		folio_end_writeback(folios[i]);
-	for (i = 0; i < NR_MIXED; i++)
-		if (i % 3 != 1)
-			folio_cancel_dirty(folios[i]);
-}
-
-/*
- * More folios than one batch holds: @start continues after the last of a full
- * batch, and each folio is seen once. The walk starts and ends inside a folio.
- */
-static void check_full_batches(struct kunit *test, struct folio_fixture *fx, get_batch_fn get,
-			       unsigned int order, unsigned int nr)
-{
-	pgoff_t start = BASE + (1UL << order) / 2, end = BASE + ((nr - 1UL) << order);
-	struct folio_batch fbatch;
-	unsigned int i, n, seen = 0;
-
-	while (seen < nr) {
-		folio_batch_init(&fbatch);
-		n = get(fxt_mapping(fx), &start, end, &fbatch);
-		KUNIT_ASSERT_EQ_MSG(test, n, min_t(unsigned int, nr - seen, FOLIO_BATCH_SIZE),
-				    "after %u of %u", seen, nr);
-		for (i = 0; i < n; i++, seen++)
-			KUNIT_EXPECT_EQ_MSG(test, fbatch.folios[i]->index,
-					    BASE + ((pgoff_t)seen << order),
-					    "folio %u of %u", seen, nr);
-		folio_batch_release(&fbatch);
-		if (n == FOLIO_BATCH_SIZE)
-			KUNIT_EXPECT_EQ_MSG(test, start, BASE + ((pgoff_t)seen << order),
-					    "start after %u of %u", seen, nr);
-	}
-	/* Nothing is left, so nothing is found and a walk ends. */
-	folio_batch_init(&fbatch);
-	KUNIT_EXPECT_EQ_MSG(test, get(fxt_mapping(fx), &start, end, &fbatch), 0, "of %u", nr);
-	KUNIT_EXPECT_GT_MSG(test, start, end, "of %u", nr);
-}
-
-static void get_folios_full_batch(struct kunit *test)
-{
-	static const get_batch_fn gets[] = {
-		filemap_get_folios, filemap_get_folios_contig, get_dirty,
-	};
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	unsigned int order = fxt_order(test), nr = FOLIO_BATCH_SIZE + 3, i;
-	struct folio *folio = NULL;
-	pgoff_t start = BASE;
-	struct folio_batch fbatch;
-
-	for (i = 0; i < nr; i++) {
-		folio = add_folio(fx, BASE + ((pgoff_t)i << order), order);
-		folio_mark_dirty(folio);
-	}
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	for (i = 0; i < ARRAY_SIZE(gets); i++) {
-		check_full_batches(test, fx, gets[i], order, nr);
-		/* The last batch is exactly full; more folios follow the range. */
-		check_full_batches(test, fx, gets[i], order, FOLIO_BATCH_SIZE);
-		check_full_batches(test, fx, gets[i], order, FOLIO_BATCH_SIZE - 1);
-	}
-
-	/* To the end of time: @start must not wrap to zero, or the walk never ends. */
-	start = folio->index;
-	folio_batch_init(&fbatch);
-	KUNIT_EXPECT_EQ(test, 1, filemap_get_folios(fxt_mapping(fx), &start, -1UL, &fbatch));
-	KUNIT_EXPECT_EQ(test, start, -1UL);
-	folio_batch_release(&fbatch);
-	start = folio->index;
-	folio_batch_init(&fbatch);
-	KUNIT_EXPECT_EQ(test, 1, get_dirty(fxt_mapping(fx), &start, -1UL, &fbatch));
-	KUNIT_EXPECT_EQ(test, start, -1UL);
-	folio_batch_release(&fbatch);
-}
-
-/* Gaps. */
-
-/*
- * The search walks a large folio, a small one, and meets a hole or a shadow:
- *
- *	BASE - 2    -1   BASE       BASE + nr   +1
- *	|  gap  |  0  |  order  |  0  |  gap  |
- */
-static pgoff_t next_miss(struct folio_fixture *fx, pgoff_t index, unsigned long scan)
-{
-	guard(rcu)();
-	return page_cache_next_miss(fxt_mapping(fx), index, scan);
-}
-
-static pgoff_t prev_miss(struct folio_fixture *fx, pgoff_t index, unsigned long scan)
-{
-	guard(rcu)();
-	return page_cache_prev_miss(fxt_mapping(fx), index, scan);
-}
-
-static void check_misses(struct kunit *test, struct folio_fixture *fx, unsigned long nr)
-{
-	pgoff_t low = BASE - 2, high = BASE + nr + 1, start, got;
-	const unsigned long scans[] = {
-		1, 2, 3, nr, nr + 1, nr + 2, nr + 3, nr + 4, 10000,
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(scans); i++) {
-		unsigned long scan = scans[i];
-
-		/* From the first page of a folio; 7.3 errs when it starts in the middle. */
-		for (start = BASE - 1; start <= BASE; start++) {
-			got = next_miss(fx, start, scan);
-			if (start + scan > high)
-				KUNIT_EXPECT_EQ_MSG(test, got, high, "up from %lu, scan %lu",
-						    start, scan);
-			else
-				KUNIT_EXPECT_GE_MSG(test, got - start, scan,
-						    "up from %lu, scan %lu", start, scan);
-		}
-		start = BASE + nr;
-		got = prev_miss(fx, start, scan);
-		if (start < scan + low)
-			KUNIT_EXPECT_EQ_MSG(test, got, low, "down, scan %lu", scan);
-		else if (COMPAT_PREV_MISS_OUTSIDE)
-			KUNIT_EXPECT_GE_MSG(test, start - got, scan, "down, scan %lu", scan);
-
-		/* In a gap there is nothing to search. */
-		KUNIT_EXPECT_EQ_MSG(test, next_miss(fx, high, scan), high, "scan %lu", scan);
-		KUNIT_EXPECT_EQ_MSG(test, prev_miss(fx, low, scan), low, "scan %lu", scan);
-	}
-}
-
-static void miss_across_folio(struct kunit *test)
-{
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	unsigned int order = fxt_order(test);
-	unsigned long nr = 1UL << order;
-
-	KUNIT_ASSERT_EQ(test, folio_order(add_folio(fx, BASE, order)), order);
-	add_folio(fx, BASE - 1, 0);
-	add_folio(fx, BASE + nr, 0);
-	check_misses(test, fx, nr);
-	/* A shadow is a gap: the data is not there. */
-	fxt_add_shadow(fx, BASE - 2, 0);
-	fxt_add_shadow(fx, BASE + nr + 1, 0);
-	check_misses(test, fx, nr);
 }
 
 /* Marks, replacement, migration, removal. */
@@ -1215,55 +660,14 @@ static void remove_batch_mixed(struct kunit *test)
 	}
 }
 
-/* The one lookup that shows what is there instead of a folio. */
-static void get_entry_each_index(struct kunit *test)
-{
-#ifdef HAS_FILEMAP_EXPORTS
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	struct address_space *mapping = fxt_mapping(fx);
-	unsigned int order = fxt_order(test);
-	unsigned long nr = 1UL << order;
-	struct folio *folio = add_folio(fx, BASE, order);
-	pgoff_t i;
-
-	fxt_add_shadow(fx, BASE + nr, order);
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	for (i = 0; i < nr; i++) {
-		KUNIT_EXPECT_PTR_EQ_MSG(test, filemap_get_entry(mapping, BASE + i), folio,
-					"page %lu", i);
-		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio), nr + 1, "page %lu", i);
-		folio_put(folio);
-		KUNIT_EXPECT_PTR_EQ_MSG(test, filemap_get_entry(mapping, BASE + nr + i), FXT_SHADOW,
-					"page %lu", i);
-	}
-	KUNIT_EXPECT_NULL(test, filemap_get_entry(mapping, BASE - 1));
-	KUNIT_EXPECT_NULL(test, filemap_get_entry(mapping, BASE + 2 * nr));
-#else
-	kunit_skip(test, "needs the KUnit exports of the patch series");
-#endif
-}
-
-KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
-
 static struct kunit_case filemap_cases[] = {
 	KUNIT_CASE_PARAM(add_folio_alone, order_gen_params),
 	KUNIT_CASE_PARAM(add_folio_conflict, order_gen_params),
 	KUNIT_CASE_PARAM(add_folio_over_shadow, order_gen_params),
 	KUNIT_CASE_PARAM(add_remove_statistics, order_gen_params),
-	KUNIT_CASE_PARAM(get_folio_each_index, order_gen_params),
-	KUNIT_CASE_PARAM(get_folio_flags, order_gen_params),
 	KUNIT_CASE_PARAM(get_folio_create_order, order_gen_params),
 	KUNIT_CASE_PARAM(get_folio_create_beside, order_gen_params),
 	KUNIT_CASE(get_folio_create_frees),
-	KUNIT_CASE_PARAM_ATTR(get_folio_dontcache, order_gen_params,
-			      {.speed = KUNIT_SPEED_SLOW}),
-	KUNIT_CASE_PARAM(get_folio_lock_waits, order_gen_params),
-	KUNIT_CASE_PARAM(get_folio_lock_removed, order_gen_params),
-	KUNIT_CASE(get_folios_edges),
-	KUNIT_CASE(get_folios_contig_edges),
-	KUNIT_CASE(get_folios_tag_edges),
-	KUNIT_CASE_PARAM(get_folios_full_batch, order_gen_params),
-	KUNIT_CASE_PARAM(miss_across_folio, order_gen_params),
 	KUNIT_CASE_PARAM_ATTR(marks_whole_folio, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(replace_folio_between, order_gen_params),
@@ -1272,18 +676,18 @@ static struct kunit_case filemap_cases[] = {
 	KUNIT_CASE_PARAM(remove_folio_on_error, order_gen_params),
 	KUNIT_CASE(remove_batch_mixed),
 	KUNIT_CASE_PARAM(remove_folio_directly, order_gen_params),
-	KUNIT_CASE_PARAM(get_entry_each_index, order_gen_params),
 	{}
 };
 
 static struct kunit_suite filemap_suite = {
 	.name = "mm_filemap",
+	.init = fxt_stay_on_cpu,
 	.test_cases = filemap_cases,
 };
 
 kunit_test_suite(filemap_suite);
 
-MODULE_DESCRIPTION("KUnit suite of the page cache");
+MODULE_DESCRIPTION("KUnit suite of what comes into the page cache and leaves it");
 MODULE_IMPORT_NS(COMPAT_NS(FOLIO_KUNIT));
 MODULE_IMPORT_NS(COMPAT_NS(EXPORTED_FOR_KUNIT_TESTING));
 MODULE_LICENSE("GPL");
