@@ -1,86 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mm_filemap_io: what reads, writes, splices, seeks, waits and faults make of a
- * page cache that holds folios of order 0 to 9. filemap_kunit.c has the cache
- * itself.
+ * mm_filemap_io: what reads, writes, splices, seeks and waits make of a page cache
+ * that holds folios of order 0 to 9. filemap_fault_kunit.c has faults,
+ * filemap_kunit.c the cache itself.
  */
 #include <linux/delay.h>
 #include <linux/highmem.h>
 #include <linux/iomap.h>
-#include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/splice.h>
-#include <linux/uaccess.h>
 #include <linux/uio.h>
-#include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 #include <linux/writeback.h>
 
-#include "fixture.h"
-#include "../module/compat.h"
+#include "filemap_io_model.h"
 
-#define MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
-/* What a buffer holds where nothing was read: no stamp has a byte like it. */
-#define UNTOUCHED	0x55
-#define BUF_SIZE	(128 * PAGE_SIZE)
-#define USER_ADDR	0x10000000UL
-
-/* One folio after the other, without a gap, up to index 128. */
-static const struct fxt_range mixed[] = {
-	{ 0, 0 }, { 1, 0 }, { 2, 1 }, { 4, 2 }, { 8, 3 }, { 16, 4 }, { 32, 2 },
-	{ 36, 0 }, { 37, 0 }, { 38, 1 }, { 40, 3 }, { 48, 4 }, { 64, 6 },
-};
-
-#define NR_MIXED	ARRAY_SIZE(mixed)
-#define MIXED_PAGES	128UL
+KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
 static pgoff_t end_of(unsigned int i)
 {
 	return mixed[i].index + (1UL << mixed[i].order);
-}
-
-/* We hold a reference to each folio, so that release_mixed() sees what is left of the others. */
-static void add_mixed(struct folio_fixture *fx, struct folio *folios[])
-{
-	unsigned int i;
-
-	if (!MAX_ORDER)
-		kunit_skip(fx->test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
-	for (i = 0; i < NR_MIXED; i++) {
-		folios[i] = fxt_add_folio(fx, mixed[i].index, mixed[i].order, 0);
-		folio_get(folios[i]);
-	}
-	fxt_expect_layout(fx, mixed, NR_MIXED);
-}
-
-static void release_mixed(struct folio_fixture *fx, struct folio *folios[])
-{
-	unsigned int i;
-
-	fxt_expect_layout(fx, mixed, NR_MIXED);
-	truncate_inode_pages(fxt_mapping(fx), 0);
-	fxt_drain_lru();
-	for (i = 0; i < NR_MIXED; i++) {
-		KUNIT_EXPECT_FALSE_MSG(fx->test, folio_test_locked(folios[i]), "folio %u", i);
-		KUNIT_EXPECT_EQ_MSG(fx->test, folio_ref_count(folios[i]), 1, "folio %u", i);
-		folio_put(folios[i]);
-	}
-}
-
-static void free_buffer(void *buf)
-{
-	vfree(buf);
-}
-
-static u8 *new_buffer(struct kunit *test)
-{
-	u8 *buf = vmalloc(BUF_SIZE);
-
-	KUNIT_ASSERT_NOT_NULL(test, buf);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_buffer, buf));
-	memset(buf, UNTOUCHED, BUF_SIZE);
-	return buf;
 }
 
 /* Reads as read(2) does; expects @want bytes of the file and not one more, or an error. */
@@ -212,12 +152,6 @@ static int read_folio_stamped(struct file *file, struct folio *folio)
 	return 0;
 }
 
-static int read_folio_fails(struct file *file, struct folio *folio)
-{
-	folio_end_read(folio, false);
-	return 0;
-}
-
 static int read_folio_nomem(struct file *file, struct folio *folio)
 {
 	folio_unlock(folio);
@@ -243,10 +177,6 @@ static void readahead_nothing(struct readahead_control *rac)
 static const struct address_space_operations lazy_aops = {
 	.read_folio	= read_folio_stamped,
 	.readahead	= readahead_nothing,
-};
-
-static const struct address_space_operations failing_aops = {
-	.read_folio	= read_folio_fails,
 };
 
 static const struct address_space_operations lazy_failing_aops = {
@@ -805,320 +735,6 @@ static void seek_hole_data_edges(struct kunit *test)
 #endif
 }
 
-/* Questions about a range of bytes. */
-
-static void range_has_page_edges(struct kunit *test)
-{
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	struct address_space *mapping = fxt_mapping(fx);
-	unsigned int order = fxt_order(test), i;
-	loff_t first = FXT_POS(1UL << order), end = 2 * first;
-	struct folio *folio = fxt_add_folio(fx, 1UL << order, order, 0);
-	const struct { loff_t from, to; bool want; } ranges[] = {
-		{ 0, first - 1, false }, { 0, first, true }, { first - 1, first - 1, false },
-		{ first, first, true }, { first + 1, end - 2, true }, { end - 1, end - 1, true },
-		{ end - 1, 3 * end, true }, { end, 3 * end, false }, { 0, LLONG_MAX, true },
-		{ end, end - 1, false }, { first, first - 1, false },
-	};
-
-	/* More of the cache that says nothing about the range. */
-	fxt_add_shadow(fx, 0, 0);
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
-		loff_t from = ranges[i].from, to = ranges[i].to;
-		bool want = ranges[i].want;
-
-		KUNIT_EXPECT_EQ_MSG(test, filemap_range_has_page(mapping, from, to), want,
-				    "%lld to %lld", from, to);
-		KUNIT_EXPECT_FALSE_MSG(test, filemap_range_has_writeback(mapping, from, to),
-				       "clean, %lld to %lld", from, to);
-		folio_mark_dirty(folio);
-		KUNIT_EXPECT_EQ_MSG(test, filemap_range_has_writeback(mapping, from, to), want,
-				    "dirty, %lld to %lld", from, to);
-		folio_lock(folio);
-		folio_clear_dirty_for_io(folio);
-		KUNIT_EXPECT_EQ_MSG(test, filemap_range_has_writeback(mapping, from, to), want,
-				    "locked, %lld to %lld", from, to);
-		folio_start_writeback(folio);
-		folio_unlock(folio);
-		KUNIT_EXPECT_EQ_MSG(test, filemap_range_has_writeback(mapping, from, to), want,
-				    "writeback, %lld to %lld", from, to);
-		folio_end_writeback(folio);
-	}
-}
-
-/* A byte is enough to lose its folio, mapped or not, but no other. */
-static void invalidate_inode_edges(struct kunit *test)
-{
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	struct address_space *mapping = fxt_mapping(fx);
-	unsigned int order = fxt_order(test), i;
-	unsigned long nr = 1UL << order;
-	const struct fxt_range all[] = { { 0, order }, { nr, order }, { 2 * nr, order } };
-	const struct fxt_range rest[] = { all[0], all[2] };
-	const loff_t bytes[] = {
-		FXT_POS(nr), FXT_POS(nr + nr / 2), FXT_POS(2 * nr) - 1,
-	};
-
-	fxt_add_folio(fx, 0, order, 0);
-	fxt_add_folio(fx, 2 * nr, order, 0);
-	fxt_switch_mm(fxt_new_mm(test));
-	for (i = 0; i < ARRAY_SIZE(bytes); i++) {
-		struct folio *folio = fxt_add_folio(fx, nr, order, 0);
-		struct kiocb iocb;
-
-		fxt_mmap(fx, USER_ADDR, 0, 3 * nr, PROT_READ, MAP_SHARED);
-		fxt_touch(test, USER_ADDR, 3 * nr, false);
-		KUNIT_ASSERT_GT_MSG(test, folio_mapcount(folio), 0, "byte %lld", bytes[i]);
-		fxt_expect_layout(fx, all, 3);
-
-		init_sync_kiocb(&iocb, fxt_file(fx));
-		iocb.ki_pos = bytes[i];
-		iocb.ki_flags |= IOCB_NOWAIT;
-		KUNIT_EXPECT_EQ_MSG(test, kiocb_invalidate_pages(&iocb, 1), -EAGAIN,
-				    "byte %lld", bytes[i]);
-		fxt_expect_layout(fx, all, 3);
-		KUNIT_EXPECT_EQ_MSG(test, filemap_invalidate_inode(&fx->inode, false, bytes[i],
-								   bytes[i]), 0,
-				    "byte %lld", bytes[i]);
-		fxt_expect_layout(fx, rest, 2);
-		/* With the folio gone nothing would have to wait. */
-		KUNIT_EXPECT_EQ_MSG(test, kiocb_invalidate_pages(&iocb, 1), 0,
-				    "byte %lld", bytes[i]);
-		KUNIT_EXPECT_FALSE_MSG(test, rwsem_is_locked(&mapping->invalidate_lock),
-				       "byte %lld", bytes[i]);
-		KUNIT_ASSERT_EQ(test, 0, vm_munmap(USER_ADDR, 3 * nr << PAGE_SHIFT));
-	}
-}
-
-static void release_folio_asks_once(struct kunit *test)
-{
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	unsigned int order = fxt_order(test);
-	struct folio *folio = fxt_add_folio(fx, 0, order, 0);
-
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	folio_lock(folio);
-	/* Nothing to release. */
-	KUNIT_EXPECT_TRUE(test, filemap_release_folio(folio, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_RELEASE_FOLIO), 0);
-	folio_attach_private(folio, fx);
-	/* Under writeback the private data is in use. */
-	folio_start_writeback(folio);
-	KUNIT_EXPECT_FALSE(test, filemap_release_folio(folio, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_RELEASE_FOLIO), 0);
-	folio_end_writeback(folio);
-	fx->refuse_release = true;
-	KUNIT_EXPECT_FALSE(test, filemap_release_folio(folio, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_RELEASE_FOLIO), 1);
-	KUNIT_EXPECT_TRUE(test, folio_test_private(folio));
-	fx->refuse_release = false;
-	KUNIT_EXPECT_TRUE(test, filemap_release_folio(folio, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_RELEASE_FOLIO), 2);
-	KUNIT_EXPECT_FALSE(test, folio_test_private(folio));
-	folio_unlock(folio);
-}
-
-/* Faults. */
-
-static long rss_file(void)
-{
-	return percpu_counter_sum(&current->mm->rss_stat[MM_FILEPAGES]);
-}
-
-/* The file's bytes as user space sees them. */
-static void expect_user(struct folio_fixture *fx, u8 *buf, unsigned long addr, loff_t pos,
-			size_t len)
-{
-	KUNIT_ASSERT_EQ_MSG(fx->test, 0, copy_from_user(buf, (void __user *)addr, len),
-			    "%zu at %lld", len, pos);
-	fxt_expect_buffer(fx, buf, pos, len);
-	memset(buf, UNTOUCHED, len);
-}
-
-/* Maps @nr pages, faults on one, and looks at what fault-around mapped with it. */
-static void check_fault_around(struct folio_fixture *fx, struct folio *folios[], u8 *buf,
-			       pgoff_t index, unsigned long nr, unsigned long touch)
-{
-	unsigned long addr = fxt_mmap(fx, USER_ADDR, index, nr, PROT_READ, MAP_SHARED);
-	struct kunit *test = fx->test;
-	unsigned long mapped = 0;
-	unsigned int i;
-
-	expect_user(fx, buf, addr + (touch << PAGE_SHIFT), FXT_POS(index + touch), 8);
-	for (i = 0; i < NR_MIXED; i++) {
-		struct fxt_walk walk = fxt_walk_mm(current->mm, addr, nr, folios[i]);
-
-		KUNIT_EXPECT_EQ_MSG(test, folio_mapcount(folios[i]), walk.ptes,
-				    "folio %u, page %lu of %lu + %lu", i, touch, index, nr);
-		mapped += walk.ptes;
-	}
-	KUNIT_EXPECT_EQ_MSG(test, rss_file(), mapped, "page %lu of %lu + %lu", touch, index, nr);
-	expect_user(fx, buf, addr, FXT_POS(index), nr << PAGE_SHIFT);
-	KUNIT_EXPECT_EQ_MSG(test, rss_file(), nr, "page %lu of %lu + %lu", touch, index, nr);
-	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, nr << PAGE_SHIFT));
-	KUNIT_EXPECT_EQ_MSG(test, rss_file(), 0, "page %lu of %lu + %lu", touch, index, nr);
-}
-
-/* Windows of the file that start and end inside folios. */
-static void fault_around_mixed(struct kunit *test)
-{
-	static const struct { pgoff_t index, nr; } windows[] = {
-		{ 0, MIXED_PAGES }, { 5, 20 }, { 33, 16 }, { 63, 10 }, { 70, 3 },
-	};
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	struct folio *folios[NR_MIXED];
-	u8 *buf = new_buffer(test);
-	unsigned long touch;
-	unsigned int w;
-
-	add_mixed(fx, folios);
-	fxt_switch_mm(fxt_new_mm(test));
-	for (w = 0; w < ARRAY_SIZE(windows); w++)
-		for (touch = 0; touch < windows[w].nr; touch += 1 + windows[w].nr / 12)
-			check_fault_around(fx, folios, buf, windows[w].index, windows[w].nr, touch);
-	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 0);
-	release_mixed(fx, folios);
-}
-
-/*
- * A poisoned page of a healthy folio is not mapped by its neighbours' faults,
- * and cannot be touched; the others can.
- */
-static void fault_around_poison(struct kunit *test)
-{
-#ifdef CONFIG_MEMORY_FAILURE
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	unsigned int order = fxt_order(test);
-	unsigned long nr = 1UL << order, addr = USER_ADDR + PAGE_SIZE, bad = nr / 3, i;
-	/* Dirty: a clean one would be dropped and read again. */
-	struct folio *folio = fxt_add_folio(fx, nr, order, FXT_DIRTY);
-	struct page *page = folio_page(folio, bad);
-	u8 *buf = new_buffer(test);
-
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	fxt_switch_mm(fxt_new_mm(test));
-	/* Not aligned to a PMD, which would be mapped whole. */
-	fxt_mmap(fx, addr, nr, nr, PROT_READ, MAP_SHARED);
-	SetPageHWPoison(page);
-	for (i = 0; i < nr; i += 1 + nr / 32) {
-		void __user *at = (void __user *)addr + (i << PAGE_SHIFT);
-
-		KUNIT_EXPECT_EQ_MSG(test, copy_from_user(buf, at, 8), i == bad ? 8 : 0,
-				    "page %lu, %lu is poisoned", i, bad);
-		if (i != bad)
-			fxt_expect_buffer(fx, buf, FXT_POS(nr + i), 8);
-	}
-	KUNIT_EXPECT_EQ(test, 8, copy_from_user(buf, (void __user *)addr + (bad << PAGE_SHIFT), 8));
-	KUNIT_EXPECT_EQ(test, rss_file(), folio_mapcount(folio));
-	ClearPageHWPoison(page);
-	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
-	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, nr << PAGE_SHIFT));
-	KUNIT_EXPECT_EQ(test, folio_mapcount(folio), 0);
-#else
-	kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
-#endif
-}
-
-/* A fault reads what is not there, or not uptodate, once and whole. */
-static void fault_reads_folio(struct kunit *test)
-{
-	unsigned int order = fxt_order(test);
-	struct folio_fixture *fx = fxt_create(test, order, MAX_ORDER);
-	unsigned long nr = 1UL << order;
-	const struct fxt_range want[] = { { nr, order }, { 2 * nr, order } };
-	struct folio *folio = fxt_add_folio(fx, nr, order, FXT_NOT_UPTODATE);
-	u8 *buf = new_buffer(test);
-	unsigned long addr;
-
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	folio_zero_segment(folio, 0, folio_size(folio));
-	fxt_switch_mm(fxt_new_mm(test));
-	addr = fxt_mmap(fx, USER_ADDR, nr, 2 * nr, PROT_READ, MAP_SHARED);
-	expect_user(fx, buf, addr + (nr << PAGE_SHIFT) - 8, FXT_POS(2 * nr) - 8, 16);
-	fxt_expect_layout(fx, want, 2);
-	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_READ_FOLIO), 2);
-	KUNIT_EXPECT_NOT_NULL(test, fxt_find_call(fx, FXT_READ_FOLIO, nr));
-	KUNIT_EXPECT_NOT_NULL(test, fxt_find_call(fx, FXT_READ_FOLIO, 2 * nr));
-	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
-
-	/* One that cannot be read is no page of the file. */
-	folio_get(folio);
-	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 2 * nr << PAGE_SHIFT));
-	folio_clear_uptodate(folio);
-	fxt_mapping(fx)->a_ops = &failing_aops;
-	fxt_mmap(fx, USER_ADDR, nr, nr, PROT_READ, MAP_SHARED);
-	KUNIT_EXPECT_EQ(test, 1, copy_from_user(buf, (void __user *)addr, 1));
-	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
-	truncate_inode_pages(fxt_mapping(fx), 0);
-	fxt_drain_lru();
-	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), 1);
-	folio_put(folio);
-}
-
-/* The first write to a page makes its whole folio dirty, once; a read makes none so. */
-static void fault_write_dirties(struct kunit *test)
-{
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	struct xarray *pages = &fxt_mapping(fx)->i_pages;
-	unsigned int order = fxt_order(test);
-	unsigned long nr = 1UL << order, addr = USER_ADDR;
-	struct folio *folio = fxt_add_folio(fx, nr, order, 0);
-	struct folio *other = fxt_add_folio(fx, 0, order, 0);
-	pgoff_t i;
-
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	fxt_switch_mm(fxt_new_mm(test));
-	fxt_mmap(fx, addr, 0, 2 * nr, PROT_READ | PROT_WRITE, MAP_SHARED);
-	fxt_touch(test, addr, 2 * nr, false);
-	KUNIT_EXPECT_FALSE(test, folio_test_dirty(folio));
-	fxt_touch(test, addr + ((2 * nr - 1) << PAGE_SHIFT), 1, true);
-	KUNIT_EXPECT_TRUE(test, folio_test_dirty(folio));
-	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
-	KUNIT_EXPECT_FALSE(test, folio_test_dirty(other));
-	for (i = 0; i < 2 * nr; i++)
-		KUNIT_EXPECT_EQ_MSG(test, xa_get_mark(pages, i, PAGECACHE_TAG_DIRTY), i >= nr,
-				    "index %lu", i);
-	KUNIT_EXPECT_NOT_NULL(test, fxt_find_call(fx, FXT_DIRTY_FOLIO, nr));
-	KUNIT_EXPECT_NULL(test, fxt_find_call(fx, FXT_DIRTY_FOLIO, 0));
-	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 2 * nr << PAGE_SHIFT));
-	fxt_expect_stamped(fx, 0, FXT_POS(nr) + PAGE_SIZE);
-}
-
-/* Past EOF is past the file, in the middle of a folio as at its end. */
-static void fault_past_eof(struct kunit *test)
-{
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	unsigned int order = fxt_order(test), i;
-	unsigned long nr = 1UL << order;
-	const unsigned long pages[] = { 1, nr / 2, nr - 1, nr };
-	struct folio *folio = fxt_add_folio(fx, 0, order, 0);
-	u8 *buf = new_buffer(test);
-
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	fxt_switch_mm(fxt_new_mm(test));
-	for (i = 0; i < ARRAY_SIZE(pages); i++) {
-		unsigned long addr = USER_ADDR, n = pages[i];
-		loff_t eof = FXT_POS(n);
-
-		if (!n)
-			continue;
-		/* A byte of the last page is enough to have the page. */
-		i_size_write(&fx->inode, eof - PAGE_SIZE + 1);
-		fxt_mmap(fx, addr, 0, 2 * nr, PROT_READ, MAP_SHARED);
-		KUNIT_EXPECT_EQ_MSG(test, 1, copy_from_user(buf, (void __user *)addr + eof, 1),
-				    "first page past %lu of %lu", n, nr);
-		expect_user(fx, buf, addr + eof - PAGE_SIZE, eof - PAGE_SIZE, 1);
-		expect_user(fx, buf, addr, 0, 1);
-		KUNIT_EXPECT_EQ_MSG(test, 1, copy_from_user(buf, (void __user *)addr + eof, 1),
-				    "first page past %lu of %lu, again", n, nr);
-		KUNIT_EXPECT_LE_MSG(test, rss_file(), n, "%lu of %lu", n, nr);
-		KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, 2 * nr << PAGE_SHIFT));
-	}
-}
-
-KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
-
 static struct kunit_case filemap_io_cases[] = {
 	KUNIT_CASE(read_across_edges),
 	KUNIT_CASE_PARAM(read_to_eof, order_gen_params),
@@ -1134,15 +750,7 @@ static struct kunit_case filemap_io_cases[] = {
 	KUNIT_CASE(write_across_edges),
 	KUNIT_CASE(splice_across_edges),
 	KUNIT_CASE(seek_hole_data_edges),
-	KUNIT_CASE_PARAM(range_has_page_edges, order_gen_params),
 	KUNIT_CASE_PARAM(fdatawait_range_edges, order_gen_params),
-	KUNIT_CASE_PARAM(invalidate_inode_edges, order_gen_params),
-	KUNIT_CASE_PARAM(release_folio_asks_once, order_gen_params),
-	KUNIT_CASE(fault_around_mixed),
-	KUNIT_CASE_PARAM(fault_around_poison, order_gen_params),
-	KUNIT_CASE_PARAM(fault_reads_folio, order_gen_params),
-	KUNIT_CASE_PARAM(fault_write_dirties, order_gen_params),
-	KUNIT_CASE_PARAM(fault_past_eof, order_gen_params),
 	{}
 };
 
@@ -1154,6 +762,6 @@ static struct kunit_suite filemap_io_suite = {
 
 kunit_test_suite(filemap_io_suite);
 
-MODULE_DESCRIPTION("KUnit suite of reads, writes and faults through the page cache");
+MODULE_DESCRIPTION("KUnit suite of reads and writes through the page cache");
 MODULE_IMPORT_NS(COMPAT_NS(FOLIO_KUNIT));
 MODULE_LICENSE("GPL");

@@ -3,7 +3,8 @@
  * mm_filemap: how folios of order 0 to 9 come into the page cache of one file, are
  * marked, replaced, migrated and removed, and at which indexes, with which marks
  * and references they are there. filemap_lookup_kunit.c has how they are found,
- * filemap_io_kunit.c what reads, writes and faults make of them.
+ * filemap_io_kunit.c and filemap_fault_kunit.c what reads, writes and faults make
+ * of them.
  */
 #include <linux/migrate.h>
 #include <linux/module.h>

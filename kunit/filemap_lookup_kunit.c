@@ -504,6 +504,48 @@ static void miss_across_folio(struct kunit *test)
 	check_misses(test, fx, nr);
 }
 
+/* Questions about a range of bytes. */
+
+static void range_has_page_edges(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct address_space *mapping = fxt_mapping(fx);
+	unsigned int order = fxt_order(test), i;
+	loff_t first = FXT_POS(1UL << order), end = 2 * first;
+	struct folio *folio = fxt_add_folio(fx, 1UL << order, order, 0);
+	const struct { loff_t from, to; bool want; } ranges[] = {
+		{ 0, first - 1, false }, { 0, first, true }, { first - 1, first - 1, false },
+		{ first, first, true }, { first + 1, end - 2, true }, { end - 1, end - 1, true },
+		{ end - 1, 3 * end, true }, { end, 3 * end, false }, { 0, LLONG_MAX, true },
+		{ end, end - 1, false }, { first, first - 1, false },
+	};
+
+	/* More of the cache that says nothing about the range. */
+	fxt_add_shadow(fx, 0, 0);
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+		loff_t from = ranges[i].from, to = ranges[i].to;
+		bool want = ranges[i].want;
+
+		KUNIT_EXPECT_EQ_MSG(test, filemap_range_has_page(mapping, from, to), want,
+				    "%lld to %lld", from, to);
+		KUNIT_EXPECT_FALSE_MSG(test, filemap_range_has_writeback(mapping, from, to),
+				       "clean, %lld to %lld", from, to);
+		folio_mark_dirty(folio);
+		KUNIT_EXPECT_EQ_MSG(test, filemap_range_has_writeback(mapping, from, to), want,
+				    "dirty, %lld to %lld", from, to);
+		folio_lock(folio);
+		folio_clear_dirty_for_io(folio);
+		KUNIT_EXPECT_EQ_MSG(test, filemap_range_has_writeback(mapping, from, to), want,
+				    "locked, %lld to %lld", from, to);
+		folio_start_writeback(folio);
+		folio_unlock(folio);
+		KUNIT_EXPECT_EQ_MSG(test, filemap_range_has_writeback(mapping, from, to), want,
+				    "writeback, %lld to %lld", from, to);
+		folio_end_writeback(folio);
+	}
+}
+
 static struct kunit_case filemap_lookup_cases[] = {
 	KUNIT_CASE_PARAM(get_folio_each_index, order_gen_params),
 	KUNIT_CASE_PARAM(get_folio_flags, order_gen_params),
@@ -517,6 +559,7 @@ static struct kunit_case filemap_lookup_cases[] = {
 	KUNIT_CASE(get_folios_tag_edges),
 	KUNIT_CASE_PARAM(get_folios_full_batch, order_gen_params),
 	KUNIT_CASE_PARAM(miss_across_folio, order_gen_params),
+	KUNIT_CASE_PARAM(range_has_page_edges, order_gen_params),
 	{}
 };
 

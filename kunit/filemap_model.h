@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the suites mm_filemap and mm_filemap_lookup share: a page cache that holds
- * folios without contents, at indexes from BASE on.
+ * folios without contents, at indexes from BASE on. filemap_io_model.h has the one
+ * of the suites that look at the bytes.
  */
 #ifndef FOLIO_KUNIT_FILEMAP_MODEL_H
 #define FOLIO_KUNIT_FILEMAP_MODEL_H

@@ -558,6 +558,79 @@ static void pagecache_isize_extended_protects(struct kunit *test)
 	}
 }
 
+/* A byte is enough to lose its folio, mapped or not, but no other. */
+static void invalidate_inode_edges(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, 9);
+	struct address_space *mapping = fxt_mapping(fx);
+	unsigned int order = fxt_order(test), i;
+	unsigned long nr = 1UL << order;
+	const struct fxt_range all[] = { { 0, order }, { nr, order }, { 2 * nr, order } };
+	const struct fxt_range rest[] = { all[0], all[2] };
+	const loff_t bytes[] = {
+		FXT_POS(nr), FXT_POS(nr + nr / 2), FXT_POS(2 * nr) - 1,
+	};
+
+	fxt_add_folio(fx, 0, order, 0);
+	fxt_add_folio(fx, 2 * nr, order, 0);
+	fxt_switch_mm(fxt_new_mm(test));
+	for (i = 0; i < ARRAY_SIZE(bytes); i++) {
+		struct folio *folio = fxt_add_folio(fx, nr, order, 0);
+		struct kiocb iocb;
+
+		fxt_mmap(fx, MAP_AT, 0, 3 * nr, PROT_READ, MAP_SHARED);
+		fxt_touch(test, MAP_AT, 3 * nr, false);
+		KUNIT_ASSERT_GT_MSG(test, folio_mapcount(folio), 0, "byte %lld", bytes[i]);
+		fxt_expect_layout(fx, all, 3);
+
+		init_sync_kiocb(&iocb, fxt_file(fx));
+		iocb.ki_pos = bytes[i];
+		iocb.ki_flags |= IOCB_NOWAIT;
+		KUNIT_EXPECT_EQ_MSG(test, kiocb_invalidate_pages(&iocb, 1), -EAGAIN,
+				    "byte %lld", bytes[i]);
+		fxt_expect_layout(fx, all, 3);
+		KUNIT_EXPECT_EQ_MSG(test, filemap_invalidate_inode(&fx->inode, false, bytes[i],
+								   bytes[i]), 0,
+				    "byte %lld", bytes[i]);
+		fxt_expect_layout(fx, rest, 2);
+		/* With the folio gone nothing would have to wait. */
+		KUNIT_EXPECT_EQ_MSG(test, kiocb_invalidate_pages(&iocb, 1), 0,
+				    "byte %lld", bytes[i]);
+		KUNIT_EXPECT_FALSE_MSG(test, rwsem_is_locked(&mapping->invalidate_lock),
+				       "byte %lld", bytes[i]);
+		KUNIT_ASSERT_EQ(test, 0, vm_munmap(MAP_AT, 3 * nr << PAGE_SHIFT));
+	}
+}
+
+/* Private data is asked for when there is some and nothing needs it. */
+static void release_folio_asks_once(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, 9);
+	unsigned int order = fxt_order(test);
+	struct folio *folio = fxt_add_folio(fx, 0, order, 0);
+
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	folio_lock(folio);
+	/* Nothing to release. */
+	KUNIT_EXPECT_TRUE(test, filemap_release_folio(folio, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_RELEASE_FOLIO), 0);
+	folio_attach_private(folio, fx);
+	/* Under writeback the private data is in use. */
+	folio_start_writeback(folio);
+	KUNIT_EXPECT_FALSE(test, filemap_release_folio(folio, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_RELEASE_FOLIO), 0);
+	folio_end_writeback(folio);
+	fx->refuse_release = true;
+	KUNIT_EXPECT_FALSE(test, filemap_release_folio(folio, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_RELEASE_FOLIO), 1);
+	KUNIT_EXPECT_TRUE(test, folio_test_private(folio));
+	fx->refuse_release = false;
+	KUNIT_EXPECT_TRUE(test, filemap_release_folio(folio, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, fxt_count_calls(fx, FXT_RELEASE_FOLIO), 2);
+	KUNIT_EXPECT_FALSE(test, folio_test_private(folio));
+	folio_unlock(folio);
+}
+
 /* A folio with a memory error is taken out of a file, and out of nothing else. */
 static void generic_error_remove_folio_checks(struct kunit *test)
 {
@@ -603,6 +676,8 @@ static struct kunit_case invalidate_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(invalidate_inode_pages2_range_asks, refuse_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(invalidate_inode_pages2_waits_for_writeback, order_gen_params),
+	KUNIT_CASE_PARAM(invalidate_inode_edges, order_gen_params),
+	KUNIT_CASE_PARAM(release_folio_asks_once, order_gen_params),
 	KUNIT_CASE_PARAM_ATTR(pagecache_isize_extended_protects, extend_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(generic_error_remove_folio_checks, order_gen_params,
