@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the suites mm_truncate and mm_invalidate share: sweeps over the edges of a
- * folio, and what must be true of a page cache after part of it went.
+ * What the suites mm_truncate, mm_truncate_busy and mm_invalidate share: sweeps over
+ * the edges of a folio, the ways to take a part of a file away, and what must be
+ * true of a page cache after that.
  */
 #ifndef FOLIO_KUNIT_TRUNCATE_MODEL_H
 #define FOLIO_KUNIT_TRUNCATE_MODEL_H
@@ -41,6 +42,31 @@ static inline void start_over(struct folio_fixture *fx)
 	KUNIT_ASSERT_TRUE(fx->test, xa_empty(&fxt_mapping(fx)->i_pages));
 	i_size_write(&fx->inode, BIG);
 	fxt_forget_calls(fx);
+}
+
+/* The ways to truncate a file. */
+enum { TRUNCATE_RANGE, TRUNCATE_PAGECACHE, TRUNCATE_SETSIZE, NR_TRUNCATES };
+
+static inline void truncate_file(struct folio_fixture *fx, int how, loff_t from)
+{
+	if (how == TRUNCATE_RANGE) {
+		truncate_inode_pages_range(fxt_mapping(fx), from, -1);
+	} else if (how == TRUNCATE_PAGECACHE) {
+		i_size_write(&fx->inode, from);
+		truncate_pagecache(&fx->inode, from);
+	} else {
+		truncate_setsize(&fx->inode, from);
+		KUNIT_EXPECT_EQ(fx->test, from, i_size_read(&fx->inode));
+	}
+}
+
+/* The ways to punch a hole; @to is exclusive. */
+static inline void punch_file(struct folio_fixture *fx, bool unmap, loff_t from, loff_t to)
+{
+	if (unmap)
+		truncate_pagecache_range(&fx->inode, from, to - 1);
+	else
+		truncate_inode_pages_range(fxt_mapping(fx), from, to - 1);
 }
 
 /* The folio of a known order that must be cached at an index; the caller puts it. */
@@ -93,8 +119,8 @@ static inline void expect_folios(struct folio_fixture *fx, bool dirty)
 }
 
 /*
- * The contract drawn above for the pages [first, end) and the hole [from, to),
- * of which the pages of [gone_from, gone_to) are no longer cached.
+ * The contract drawn in truncate_kunit.c for the pages [first, end) and the hole
+ * [from, to), of which the pages of [gone_from, gone_to) are no longer cached.
  */
 static inline void expect_hole_but(struct folio_fixture *fx, pgoff_t first, pgoff_t end,
 				   loff_t from, loff_t to, loff_t gone_from, loff_t gone_to)
