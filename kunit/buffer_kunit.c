@@ -10,7 +10,6 @@
 #include "fixture.h"
 #include "../module/compat.h"
 
-#define MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
 /* Where block numbers of 512 bytes need more than 32 bits. */
 #define FIRST_PAGE	(1UL << 30)
 
@@ -55,7 +54,7 @@ static int get_block(struct inode *inode, sector_t block, struct buffer_head *bh
 
 static struct folio_fixture *create(struct kunit *test, struct blocks *blocks)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 
 	fxt_mapping(fx)->a_ops = &buffer_aops;
 	fx->inode.i_private = blocks;

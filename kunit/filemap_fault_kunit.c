@@ -60,7 +60,7 @@ static void fault_around_mixed(struct kunit *test)
 	static const struct { pgoff_t index, nr; } windows[] = {
 		{ 0, MIXED_PAGES }, { 5, 20 }, { 33, 16 }, { 63, 10 }, { 70, 3 },
 	};
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct folio *folios[NR_MIXED];
 	u8 *buf = new_buffer(test);
 	unsigned long touch;
@@ -82,7 +82,7 @@ static void fault_around_mixed(struct kunit *test)
 static void fault_around_poison(struct kunit *test)
 {
 #ifdef CONFIG_MEMORY_FAILURE
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order, addr = USER_ADDR + PAGE_SIZE, bad = nr / 3, i;
 	/* Dirty: a clean one would be dropped and read again. */
@@ -118,7 +118,7 @@ static void fault_around_poison(struct kunit *test)
 static void fault_reads_folio(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
-	struct folio_fixture *fx = fxt_create(test, order, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, order, FXT_MAX_ORDER);
 	unsigned long nr = 1UL << order;
 	const struct fxt_range want[] = { { nr, order }, { 2 * nr, order } };
 	struct folio *folio = fxt_add_folio(fx, nr, order, FXT_NOT_UPTODATE);
@@ -153,7 +153,7 @@ static void fault_reads_folio(struct kunit *test)
 /* The first write to a page makes its whole folio dirty, once; a read makes none so. */
 static void fault_write_dirties(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct xarray *pages = &fxt_mapping(fx)->i_pages;
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order, addr = USER_ADDR;
@@ -182,7 +182,7 @@ static void fault_write_dirties(struct kunit *test)
 /* Past EOF is past the file, in the middle of a folio as at its end. */
 static void fault_past_eof(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), i;
 	unsigned long nr = 1UL << order;
 	const unsigned long pages[] = { 1, nr / 2, nr - 1, nr };

@@ -63,7 +63,7 @@ static loff_t edge(unsigned int n)
 
 static void read_across_edges(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct folio *folios[NR_MIXED];
 	u8 *buf = new_buffer(test);
 	unsigned int i, l;
@@ -84,7 +84,7 @@ static void read_across_edges(struct kunit *test)
 /* The folio that EOF lies in holds more bytes than the file has; none of them may be seen. */
 static void read_to_eof(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), i;
 	loff_t size = PAGE_SIZE << order;
 	const loff_t eofs[] = {
@@ -112,7 +112,7 @@ static void read_to_eof(struct kunit *test)
 /* A folio that is not uptodate is read whole, once, wherever the read hits it. */
 static void read_not_uptodate(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), i;
 	unsigned long nr = 1UL << order;
 	u8 *buf = new_buffer(test);
@@ -198,7 +198,7 @@ static const struct address_space_operations again_aops = {
  */
 static void read_meets_marker(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct folio *folios[NR_MIXED];
 	struct file *file = fxt_file(fx);
 	u8 *buf = new_buffer(test);
@@ -223,7 +223,7 @@ static void read_meets_marker(struct kunit *test)
 static void read_uncached(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
-	struct folio_fixture *fx = fxt_create(test, order, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, order, FXT_MAX_ORDER);
 	unsigned long nr = 1UL << order;
 	const struct address_space_operations *own = fxt_mapping(fx)->a_ops;
 	const struct fxt_range want[] = { { 2 * nr, order }, { 3 * nr, order } };
@@ -255,7 +255,7 @@ static void read_uncached(struct kunit *test)
 static void read_uncached_error(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
-	struct folio_fixture *fx = fxt_create(test, order, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, order, FXT_MAX_ORDER);
 	unsigned long nr = 1UL << order;
 	const struct fxt_range want = { nr, order };
 	u8 *buf = new_buffer(test);
@@ -276,7 +276,7 @@ static void read_uncached_error(struct kunit *test)
 
 static void read_noio(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
 	struct fxt_range want[] = { { 0, order }, { nr, order } };
@@ -318,7 +318,7 @@ static void read_errors(struct kunit *test)
 		const struct address_space_operations *aops;
 		int err;
 	} how[] = { { &failing_aops, -EIO }, { &nomem_aops, -ENOMEM }, { &again_aops, 0 } };
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), i;
 	unsigned long nr = 1UL << order;
 	u8 *buf = new_buffer(test);
@@ -349,7 +349,7 @@ static void read_dontcache(struct kunit *test)
 {
 #ifdef IOCB_DONTCACHE
 	unsigned int order = fxt_order(test);
-	struct folio_fixture *fx = fxt_create(test, order, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, order, FXT_MAX_ORDER);
 	unsigned long nr = 1UL << order;
 	const struct fxt_range want = { 0, order };
 	u8 *buf = new_buffer(test);
@@ -407,7 +407,7 @@ static void finish_waiter(struct waiter *waiter)
 /* A reader waits for the read that is under way, and starts one of its own only if that failed. */
 static void read_waits_for_end_read(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
 	u8 *buf = new_buffer(test);
@@ -439,7 +439,7 @@ static void read_waits_for_end_read(struct kunit *test)
 /* Any byte of a folio under writeback is. */
 static void fdatawait_range_edges(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), i;
 	unsigned long nr = 1UL << order;
 	struct folio *folio = fxt_add_folio(fx, nr, order, 0);
@@ -477,7 +477,7 @@ static void fdatawait_range_edges(struct kunit *test)
 static void read_cache_folio_each_index(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
-	struct folio_fixture *fx = fxt_create(test, order, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, order, FXT_MAX_ORDER);
 	struct address_space *mapping = fxt_mapping(fx);
 	unsigned long nr = 1UL << order, i;
 	const struct fxt_range want = { nr, order };
@@ -572,7 +572,7 @@ static void check_write(struct folio_fixture *fx, struct folio *folios[], loff_t
 
 static void write_across_edges(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct folio *folios[NR_MIXED];
 	unsigned int i, l;
 
@@ -608,7 +608,7 @@ static int splice_all(struct pipe_inode_info *pipe, struct splice_desc *sd)
 
 static void splice_across_edges(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct folio *folios[NR_MIXED];
 	struct splice_target to = { .buf = new_buffer(test) };
 	loff_t eof = FXT_POS(MIXED_PAGES) - PAGE_SIZE - 1;
@@ -692,14 +692,13 @@ static loff_t seek_slowly(loff_t pos, loff_t eof, bool data)
 static void seek_hole_data_edges(struct kunit *test)
 {
 #if IS_ENABLED(CONFIG_FS_IOMAP)
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	const loff_t eofs[] = { FXT_POS(128), FXT_POS(128) - 1, FXT_POS(60), FXT_POS(20) + 5 };
 	unsigned int i, e;
 	loff_t pos;
 	int d;
 
-	if (!MAX_ORDER)
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	fxt_need_large_folios(test);
 	fxt_add_folio(fx, 0, 0, 0);
 	fxt_add_folio(fx, 2, 1, FXT_NOT_UPTODATE);
 	fxt_add_folio(fx, 4, 2, FXT_DIRTY);

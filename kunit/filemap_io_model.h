@@ -12,7 +12,6 @@
 #include "fixture.h"
 #include "../module/compat.h"
 
-#define MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
 /* What a buffer holds where nothing was read: no stamp has a byte like it. */
 #define UNTOUCHED	0x55
 #define BUF_SIZE	(128 * PAGE_SIZE)
@@ -31,8 +30,7 @@ static inline void add_mixed(struct folio_fixture *fx, struct folio *folios[])
 {
 	unsigned int i;
 
-	if (!MAX_ORDER)
-		kunit_skip(fx->test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	fxt_need_large_folios(fx->test);
 	for (i = 0; i < NR_MIXED; i++) {
 		folios[i] = fxt_add_folio(fx, mixed[i].index, mixed[i].order, 0);
 		folio_get(folios[i]);

@@ -56,7 +56,7 @@ static pgoff_t slot(unsigned int large, unsigned int small, unsigned int which)
 static void add_folio_alone(struct kunit *test)
 {
 	static const pgoff_t at[] = { 0, 1024, BASE, BASE + 1024, -1024UL };
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct xarray *pages = &fxt_mapping(fx)->i_pages;
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
@@ -95,12 +95,12 @@ static void add_folio_alone(struct kunit *test)
  */
 static void add_folio_conflict(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
 	unsigned int e, which;
 
-	for (e = 0; e <= MAX_ORDER; e++) {
+	for (e = 0; e <= FXT_MAX_ORDER; e++) {
 		for (which = 0; which < 3; which++) {
 			pgoff_t old_at = BASE + (e < order ? slot(order, e, which) : 0);
 			pgoff_t new_at = BASE + (e > order ? slot(e, order, which) : 0);
@@ -149,13 +149,13 @@ static void add_folio_conflict(struct kunit *test)
  */
 static void add_folio_over_shadow(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct xarray *pages = &fxt_mapping(fx)->i_pages;
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
 	unsigned int s, which, i;
 
-	for (s = 0; s <= MAX_ORDER; s++) {
+	for (s = 0; s <= FXT_MAX_ORDER; s++) {
 		for (which = 0; which < 3; which++) {
 			pgoff_t at = BASE + (s > order ? slot(s, order, which) : 0);
 			struct fxt_range want = { at, order };
@@ -254,7 +254,7 @@ static const struct stat_step {
  */
 static void add_remove_statistics(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), wrong = -1, tries, i;
 	long nr = 1L << order, thps = order >= HPAGE_PMD_ORDER ? nr : 0;
 	struct { bool right; long files, thps; } got[ARRAY_SIZE(stat_steps)] = {};
@@ -331,10 +331,10 @@ static void get_folio_create_order(struct kunit *test)
 		{ 0, 9 }, { 0, 5 }, { 2, 9 }, { 3, 4 }, { 1, 1 },
 	};
 	static const pgoff_t offset[] = { 0, 1, 2, 3, 4, 6, 8, 13, 16, 32, 64, 96, 128, 256, 511 };
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), r, o;
 
-	skip_without_large_folios(test);
+	fxt_need_large_folios(test);
 	for (r = 0; r < ARRAY_SIZE(range); r++)
 		for (o = 0; o < ARRAY_SIZE(offset); o++)
 			check_create_order(fx, BASE + offset[o], order, range[r].min, range[r].max);
@@ -343,12 +343,12 @@ static void get_folio_create_order(struct kunit *test)
 /* In front of another folio the largest that fits is created: neither an error nor an overlap. */
 static void get_folio_create_beside(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct address_space *mapping = fxt_mapping(fx);
 	unsigned int order = fxt_order(test), gap;
 	fgf_t fgp = FGP_CREAT | FGP_ACCESSED | fgf_set_order(PAGE_SIZE << order);
 
-	for (gap = 0; gap <= MAX_ORDER; gap++) {
+	for (gap = 0; gap <= FXT_MAX_ORDER; gap++) {
 		unsigned int want_order = min(order, gap);
 		/* The obstacle is the last page that makes this order fit. */
 		pgoff_t obstacle = BASE + (1UL << gap);
@@ -380,13 +380,13 @@ static void get_folio_create_beside(struct kunit *test)
 /* Folios that were too large to fit are freed. Enough of them would be missed. */
 static void get_folio_create_frees(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
-	fgf_t fgp = FGP_CREAT | FGP_LOCK | fgf_set_order(PAGE_SIZE << MAX_ORDER);
-	unsigned long tries = 32, refused = tries << MAX_ORDER;
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
+	fgf_t fgp = FGP_CREAT | FGP_LOCK | fgf_set_order(PAGE_SIZE << FXT_MAX_ORDER);
+	unsigned long tries = 32, refused = tries << FXT_MAX_ORDER;
 	struct sysinfo before, after;
 	unsigned long i;
 
-	skip_without_large_folios(test);
+	fxt_need_large_folios(test);
 	add_folio(fx, BASE + 1, 0);
 	si_meminfo(&before);
 	for (i = 0; i < tries; i++) {
@@ -406,7 +406,7 @@ static void get_folio_create_frees(struct kunit *test)
 
 static void marks_whole_folio(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct address_space *mapping = fxt_mapping(fx);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
@@ -450,7 +450,7 @@ static void marks_whole_folio(struct kunit *test)
  */
 static void replace_folio_between(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
 	const struct fxt_range want[] = {
@@ -510,7 +510,7 @@ static struct folio *add_isolated_folio(struct folio_fixture *fx, pgoff_t index,
 /* All that a folio is to the cache moves to another. */
 static void migrate_folio_moves_all(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct address_space *mapping = fxt_mapping(fx);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
@@ -562,7 +562,7 @@ static void migrate_folio_moves_all(struct kunit *test)
 /* Takes away the middle one of three; what is left behind must not be seen by the next. */
 static void check_remove(struct kunit *test, void (*remove)(struct folio_fixture *, struct folio *))
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct address_space *mapping = fxt_mapping(fx);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
@@ -629,7 +629,7 @@ static void remove_folio_directly(struct kunit *test)
 /* Many at once: from the first page of a folio to the last of another, whatever is between. */
 static void remove_batch_mixed(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct folio *folios[NR_MIXED], *batch[NR_MIXED];
 	unsigned int first, last, i, n;
 

@@ -15,7 +15,7 @@ KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
 static void get_folio_each_index(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
 	struct folio *folio = add_folio(fx, BASE, order);
@@ -43,7 +43,7 @@ static void get_folio_each_index(struct kunit *test)
 
 static void get_folio_flags(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct address_space *mapping = fxt_mapping(fx);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
@@ -100,7 +100,7 @@ static void get_folio_flags(struct kunit *test)
 static void get_entry_each_index(struct kunit *test)
 {
 #ifdef HAS_FILEMAP_EXPORTS
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct address_space *mapping = fxt_mapping(fx);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
@@ -127,7 +127,7 @@ static void get_entry_each_index(struct kunit *test)
 static void get_folio_dontcache(struct kunit *test)
 {
 #ifdef FGP_DONTCACHE
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct address_space *mapping = fxt_mapping(fx);
 	unsigned int order = fxt_order(test);
 	fgf_t fgp = FGP_CREAT | FGP_FOR_MMAP | fgf_set_order(PAGE_SIZE << order);
@@ -193,7 +193,7 @@ static void finish_lookup(struct kunit *test, struct lookup *lookup, struct foli
 
 static void get_folio_lock_waits(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
 	struct folio *folio = add_folio(fx, BASE, order);
@@ -211,7 +211,7 @@ static void get_folio_lock_waits(struct kunit *test)
 /* Who waited for the lock of a folio that went away meanwhile gets the one that is there now. */
 static void get_folio_lock_removed(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
 	struct folio *old = add_folio(fx, BASE, order), *new;
@@ -321,7 +321,7 @@ static void check_batches(struct kunit *test, struct folio_fixture *fx, get_batc
 
 static void get_folios_edges(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct folio *folios[NR_MIXED];
 
 	add_mixed(fx, folios);
@@ -330,7 +330,7 @@ static void get_folios_edges(struct kunit *test)
 
 static void get_folios_contig_edges(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct folio *folios[NR_MIXED];
 	struct folio_batch fbatch;
 	pgoff_t start = BASE + 1;
@@ -345,7 +345,7 @@ static void get_folios_contig_edges(struct kunit *test)
 
 static void get_folios_tag_edges(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct folio *folios[NR_MIXED];
 	unsigned int i;
 
@@ -403,7 +403,7 @@ static void get_folios_full_batch(struct kunit *test)
 	static const get_batch_fn gets[] = {
 		filemap_get_folios, filemap_get_folios_contig, get_dirty,
 	};
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), nr = FOLIO_BATCH_SIZE + 3, i;
 	struct folio *folio = NULL;
 	pgoff_t start = BASE;
@@ -490,7 +490,7 @@ static void check_misses(struct kunit *test, struct folio_fixture *fx, unsigned 
 
 static void miss_across_folio(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
 
@@ -508,7 +508,7 @@ static void miss_across_folio(struct kunit *test)
 
 static void range_has_page_edges(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct address_space *mapping = fxt_mapping(fx);
 	unsigned int order = fxt_order(test), i;
 	loff_t first = FXT_POS(1UL << order), end = 2 * first;

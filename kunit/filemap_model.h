@@ -19,13 +19,6 @@
 
 /* A page index that every order is aligned to, with room below. */
 #define BASE		4096UL
-#define MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
-
-static inline void skip_without_large_folios(struct kunit *test)
-{
-	if (!MAX_ORDER)
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
-}
 
 /* A folio without contents: most cases only look at where it is. */
 static inline struct folio *new_folio(struct folio_fixture *fx, unsigned int order)
@@ -89,7 +82,7 @@ static inline void add_mixed(struct folio_fixture *fx, struct folio *folios[])
 {
 	unsigned int i;
 
-	skip_without_large_folios(fx->test);
+	fxt_need_large_folios(fx->test);
 	for (i = 0; i < NR_MIXED; i++)
 		folios[i] = add_folio(fx, mixed[i].index, mixed[i].order);
 	fxt_add_shadow(fx, BASE + 560, 4);

@@ -100,6 +100,9 @@ struct fxt_range {
 /* What fxt_add_shadow() puts where a folio was: evicted at time zero, by nobody. */
 #define FXT_SHADOW	xa_mk_value(0)
 
+/* The largest order that the suites use, of those that the page cache can have. */
+#define FXT_MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
+
 /* The parameter of cases that run once for each folio order. */
 struct fxt_order_param {
 	char desc[12];

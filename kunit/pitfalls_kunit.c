@@ -14,7 +14,6 @@
 #include "fixture.h"
 #include "../module/compat.h"
 
-#define MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
 /* No stamp has a byte like it. */
 #define UNTOUCHED	0x55
 
@@ -93,7 +92,7 @@ static void expect_holds(struct kunit *test, struct folio *folio, const u8 *want
 /* Nothing found is an error pointer, not NULL. */
 static void get_folio_absent_is_error(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct address_space *mapping = fxt_mapping(fx);
 	unsigned int order = fxt_order(test), i;
 	unsigned long nr = 1UL << order;
@@ -132,7 +131,7 @@ static void get_folio_absent_is_error(struct kunit *test)
 /* Which byte, page and index of the file each page of a folio is. */
 static void offsets_of_every_page(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), p;
 	unsigned long nr = 1UL << order, i;
 
@@ -184,7 +183,7 @@ static void offsets_of_every_page(struct kunit *test)
 /* EOF lies anywhere in a folio: a writer may have the bytes before it, not pages, not all. */
 static void mkwrite_check_truncate_bytes(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), p;
 	size_t size = PAGE_SIZE << order, step = max(512UL, size / 64), eof;
 
@@ -219,7 +218,7 @@ static void mkwrite_check_truncate_bytes(struct kunit *test)
 /* There is one lock: whoever locks a page has all of them. */
 static void lock_is_of_the_folio(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	struct folio *folio = add_folio(test, fx, order);
 	unsigned long nr = 1UL << order, i;
@@ -243,7 +242,7 @@ static void lock_is_of_the_folio(struct kunit *test)
 /* So it is with dirty, uptodate, private and writeback; the marks are at every index. */
 static void state_is_of_the_folio(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct xarray *pages = &fxt_mapping(fx)->i_pages;
 	unsigned int order = fxt_order(test);
 	struct folio *folio = add_folio(test, fx, order);
@@ -282,7 +281,7 @@ static void state_is_of_the_folio(struct kunit *test)
 static void poison_is_of_a_page(struct kunit *test)
 {
 #ifdef CONFIG_MEMORY_FAILURE
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	struct folio *folio = add_folio(test, fx, order);
 	unsigned long nr = 1UL << order, bad[] = { 0, nr / 2, nr - 1 }, i;
@@ -315,7 +314,7 @@ static void poison_is_of_a_page(struct kunit *test)
 /* References are of the folio, wherever they are taken; one for each page in the page cache. */
 static void references_are_of_the_folio(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	struct folio *folio = add_folio(test, fx, order);
 	unsigned long nr = 1UL << order, i;
@@ -360,7 +359,7 @@ static void references_are_of_the_folio(struct kunit *test)
 /* A batch holds folios: how many pages that is, only the folios know. */
 static void batch_counts_folios(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), i;
 	unsigned long nr = 1UL << order, pages = 0;
 	struct folio_batch fbatch;
@@ -384,13 +383,13 @@ static void batch_counts_folios(struct kunit *test)
 /* What a mapping allows, as orders, pages and bytes, and where a folio of it begins. */
 static void mapping_order_range(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	struct address_space *mapping = fxt_mapping(fx);
 	const unsigned int most = IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? MAX_PAGECACHE_ORDER : 0;
 	unsigned int min = fxt_order(test), max;
 	unsigned long nr = 1UL << min;
 
-	for (max = 0; max <= MAX_ORDER; max++) {
+	for (max = 0; max <= FXT_MAX_ORDER; max++) {
 		unsigned int want = max(min, max);
 
 		mapping_set_folio_order_range(mapping, min, max);
@@ -420,7 +419,7 @@ static void mapping_order_range(struct kunit *test)
 /* The end of a read unlocks, and says whether there is something to read. */
 static void end_read_success(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), success;
 	unsigned long nr = 1UL << order;
 
@@ -453,7 +452,7 @@ static void end_read_success(struct kunit *test)
 /* Ranges of a folio are zeroed and copied whole, whatever pages they cross. */
 static void bytes_across_pages(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), a, b;
 	struct folio *folio = add_folio(test, fx, order);
 	size_t size = PAGE_SIZE << order, edges[NR_EDGES], got;
@@ -521,7 +520,7 @@ static void bytes_across_pages(struct kunit *test)
 /* Iterators cross the pages of a folio too, from whichever page they are given. */
 static void copy_to_iter_across_pages(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), a, b;
 	struct folio *folio = add_folio(test, fx, order);
 	size_t size = PAGE_SIZE << order, edges[NR_EDGES];
@@ -566,7 +565,7 @@ static void copy_to_iter_across_pages(struct kunit *test)
 /* One bvec holds a folio, or any part; what walks it sees its pages in order, without a gap. */
 static void bvec_of_a_folio(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), a, b;
 	struct folio *folio = add_folio(test, fx, order);
 	size_t size = PAGE_SIZE << order, edges[NR_EDGES];
@@ -625,7 +624,7 @@ static void bvec_of_a_folio(struct kunit *test)
 /* A bio gives back the parts of the folios that were added, also where they were merged. */
 static void bio_of_folios(struct kunit *test)
 {
-	struct folio_fixture *fx = fxt_create(test, 0, MAX_ORDER);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test), a, b, i;
 	struct folio *folios[2] = { add_folio(test, fx, order) };
 	size_t size = PAGE_SIZE << order, edges[NR_EDGES];

@@ -71,7 +71,7 @@ static void ra_order_layout(struct kunit *test)
 	char *want = new_log(test);
 
 	for (min_order = 0; min_order <= order; min_order += 2) {
-		struct ra_file *rf = open_file(test, min_order, MAX_ORDER, 4 * nr);
+		struct ra_file *rf = open_file(test, min_order, FXT_MAX_ORDER, 4 * nr);
 
 		rf->blank = true;
 		for (i = 0; i < ARRAY_SIZE(starts) * ARRAY_SIZE(sizes); i++) {
@@ -112,12 +112,11 @@ static void ra_order_cached(struct kunit *test)
 		{ 15, "[0/2x2 8/2*][12/0x3]" },
 		{ 16, "[0/2x2 8/2* 12/2]" },
 	};
-	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 32);
 	struct file_ra_state *ra = &rf->file->f_ra;
 	unsigned int i;
 
-	if (!MAX_ORDER)
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	fxt_need_large_folios(test);
 	for (i = 0; i < ARRAY_SIZE(calls); i++) {
 		DEFINE_READAHEAD(ractl, rf->file, ra, rf_mapping(rf), 0);
 
@@ -145,7 +144,7 @@ static void ra_unbounded_layout(struct kunit *test)
 	unsigned long nr = 1UL << order;
 	const pgoff_t starts[] = { 0, 1, nr / 2, nr - 1, nr, 3 * nr + nr / 2 };
 	const unsigned long counts[] = { 1, nr / 2 + 1, nr, nr + 1, 3 * nr - 1, 4 * nr };
-	struct ra_file *rf = open_file(test, order, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, order, FXT_MAX_ORDER, 32);
 	char *want = new_log(test);
 
 	rf->blank = true;
@@ -184,9 +183,9 @@ static void ra_unbounded_layout(struct kunit *test)
 /* What is cached is passed by, and not read again; the rest comes in pieces. */
 static void ra_unbounded_cached(struct kunit *test)
 {
-	unsigned int order = fxt_order(test), large = min(order + 2, (unsigned int)MAX_ORDER);
+	unsigned int order = fxt_order(test), large = min(order + 2, (unsigned int)FXT_MAX_ORDER);
 	unsigned long nr = 1UL << order, nr_large = 1UL << large;
-	struct ra_file *rf = open_file(test, order, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, order, FXT_MAX_ORDER, 32);
 	DEFINE_READAHEAD(ractl, rf->file, &rf->file->f_ra, rf_mapping(rf), 0);
 	struct notes notes = { .buf = new_log(test) };
 	unsigned long n = 5 * nr_large;
@@ -235,7 +234,7 @@ static void readahead_partial(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
 	unsigned long nr = 1UL << order;
-	struct ra_file *rf = open_file(test, order, MAX_ORDER, 8 * nr);
+	struct ra_file *rf = open_file(test, order, FXT_MAX_ORDER, 8 * nr);
 
 	rf->hook = hold_rest;
 	for (rf->limit = 0; rf->limit <= ARRAY_SIZE(rf->rest); rf->limit += 3) {
@@ -278,7 +277,7 @@ static void readahead_by_read_folio(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
-	struct ra_file *rf = open_file(test, order, MAX_ORDER, 8 * nr);
+	struct ra_file *rf = open_file(test, order, FXT_MAX_ORDER, 8 * nr);
 	DEFINE_READAHEAD(ractl, rf->file, &rf->file->f_ra, rf_mapping(rf), 0);
 	struct folio *folio;
 
@@ -309,7 +308,7 @@ static void readahead_expand_edges(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
 	unsigned long nr = 1UL << order;
-	struct ra_file *rf = open_file(test, order, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, order, FXT_MAX_ORDER, 32);
 	struct file_ra_state *ra = &rf->file->f_ra;
 	/* The window is [8, 10): from, to in bytes wanted, what is cached, what comes. */
 	const struct { loff_t from, to; pgoff_t cached, first, end; } calls[] = {
@@ -360,7 +359,7 @@ static void readahead_expand_stateless(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
-	struct ra_file *rf = open_file(test, order, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, order, FXT_MAX_ORDER, 32);
 	DEFINE_READAHEAD(ractl, rf->file, NULL, rf_mapping(rf), 8 * nr);
 
 	rf->expand_start = FXT_POS(7 * nr);
@@ -408,7 +407,7 @@ static void readahead_batch_each_once(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
-	struct ra_file *rf = open_file(test, order, MAX_ORDER, 8 * nr);
+	struct ra_file *rf = open_file(test, order, FXT_MAX_ORDER, 8 * nr);
 	DEFINE_READAHEAD(ractl, rf->file, &rf->file->f_ra, rf_mapping(rf), 0);
 
 	rf_mapping(rf)->a_ops = &batch_aops;
@@ -524,7 +523,7 @@ static void read_noio_marked(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
 	unsigned long nr = 1UL << order;
-	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 32);
 	struct folio *folio;
 	u8 bytes[4];
 

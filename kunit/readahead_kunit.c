@@ -13,7 +13,7 @@
 
 #define USER_ADDR	0x10000000UL
 /* Of a mapping whose first windows hold folios of order 0: older kernels begin with order 2. */
-#define FIRST_SMALL	(COMPAT_HAS_RA_ORDER ? MAX_ORDER : 0)
+#define FIRST_SMALL	(COMPAT_HAS_RA_ORDER ? FXT_MAX_ORDER : 0)
 
 /* Where the policy itself was another. */
 static void need_ra_order(struct kunit *test)
@@ -97,7 +97,7 @@ static void sync_ra_first_window(struct kunit *test)
 static void sync_ra_random(struct kunit *test)
 {
 	static const pgoff_t indexes[] = { 1000, 500, 502, 498, 10, 2000, FAR, FAR - 40, 7 };
-	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 32);
 	char *want = new_log(test);
 	unsigned int i, req;
 
@@ -134,7 +134,7 @@ static void sync_ra_history(struct kunit *test)
 		{ 100, 8, 4, 12 }, { 100, 28, 4, 32 }, { 100, 31, 2, 32 }, { 100, 40, 8, 32 },
 		{ 0, 2, 2, 0 }, { 0, 3, 2, 8 }, { 0, 8, 1, 17 }, { 0, 20, 1, 32 },
 	};
-	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 32);
 	char *want = new_log(test);
 	unsigned int i;
 	pgoff_t p;
@@ -169,7 +169,7 @@ static void sync_ra_io_pages(struct kunit *test)
 		{ 32, 64, 33, 33 }, { 32, 64, 64, 64 }, { 32, 64, 65, 64 }, { 32, 64, 1000, 64 },
 		{ 32, 16, 64, 32 }, { 32, 64, 32, 32 }, { 32, 256, 100, 100 },
 	};
-	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 32);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(reads); i++) {
@@ -271,12 +271,11 @@ static void async_ra_ramp_large(struct kunit *test)
 		{ 24, 8, 8, "[24/3*]" },
 		{ 32, 16, 16, "[32/4*]" },
 	};
-	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 512);
+	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 512);
 	char *want = new_log(test);
 	unsigned int i, len = 0;
 
-	if (!MAX_ORDER)
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	fxt_need_large_folios(test);
 	check_stream(rf, windows, ARRAY_SIZE(windows));
 	fxt_expect_stamped(rf->fx, 0, FXT_POS(2048));
 	fxt_expect_consistent(rf->fx);
@@ -352,7 +351,7 @@ static void read_asks_for_folios(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order;
-	struct ra_file *rf = open_file(test, order, MAX_ORDER, 8 * nr);
+	struct ra_file *rf = open_file(test, order, FXT_MAX_ORDER, 8 * nr);
 	char *want = new_log(test);
 	loff_t pos = 0;
 	u8 byte;
@@ -376,7 +375,7 @@ static void async_ra_marked_folio(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
 	unsigned long nr = 1UL << order;
-	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 4 * nr);
+	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 4 * nr);
 	struct file_ra_state *ra = &rf->file->f_ra;
 	struct folio *folio;
 
@@ -406,7 +405,7 @@ static void async_ra_marked_folio(struct kunit *test)
 /* The marker means something else under writeback, and nothing without readahead. */
 static void async_ra_refused(struct kunit *test)
 {
-	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 32);
 	unsigned int order = fxt_order(test);
 	struct folio *folio = fxt_add_folio(rf->fx, 0, order, 0);
 
@@ -429,7 +428,7 @@ static void async_ra_refused(struct kunit *test)
 /* Where readahead is off or of no use, what is read is what was asked for. */
 static void sync_ra_switched_off(struct kunit *test)
 {
-	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 32);
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
@@ -495,7 +494,7 @@ static void fadvise_willneed_range(struct kunit *test)
 		{ 0, 4096 * 1200, 2000, 0, "[0/0x512][512/0x512][1024/0x176]" },
 		{ 4096 * 1900, 0, 2000, 0, "[1900/0x512][2412/0x512][2924/0x76]" },
 	};
-	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 32);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(calls); i++) {
@@ -611,7 +610,7 @@ static void mmap_read_around(struct kunit *test)
 		{ 32, 100, 84, 32 }, { 32, 1000, 984, 32 }, { 64, 100, 68, 64 }, { 8, 5, 1, 8 },
 		{ 32, 1993, 1977, 23 }, { 32, 1999, 1983, 17 }, { 32, 1984, 1968, 32 },
 	};
-	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 32);
 	char *want = new_log(test);
 	unsigned int i;
 
@@ -699,8 +698,7 @@ static void mmap_advice(struct kunit *test)
 	expect_state(rf, 1007, 13, 0, "code, to the end");
 	KUNIT_EXPECT_EQ(test, rf->file->f_ra.mmap_miss, 0);
 #endif
-	if (!MAX_ORDER)
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	fxt_need_large_folios(test);
 	need_ra_order(test);
 	/* Huge pages: two, if the file has them, the second marked; even without a window. */
 	reset_state(rf, 32);
@@ -753,7 +751,7 @@ static void mmap_huge_of_any_order(struct kunit *test)
 /* After many misses a file is not read ahead; hits bring it back. */
 static void mmap_miss_stops(struct kunit *test)
 {
-	struct ra_file *rf = open_file(test, 0, MAX_ORDER, 32);
+	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 32);
 	unsigned int i;
 
 	need_ra_order(test);

@@ -15,7 +15,6 @@
 #include "fixture.h"
 #include "../module/compat.h"
 
-#define MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
 #define FAR		FXT_FAR
 #define LOG_SIZE	2048
 #define MAX_SEEN	8192

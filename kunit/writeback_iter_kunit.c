@@ -51,8 +51,7 @@ static struct folio **add_folios(struct wb_file *wf)
 
 	KUNIT_ASSERT_NOT_NULL(wf->test, folios);
 	wf->folios = folios;
-	if (!MAX_ORDER)
-		kunit_skip(wf->test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	fxt_need_large_folios(wf->test);
 	for (i = 0; i < NR_FOLIOS; i++) {
 		folios[i] = fxt_add_folio(wf->fx, nth(i).index, nth(i).order, 0);
 		KUNIT_ASSERT_EQ(wf->test, folio_order(folios[i]), nth(i).order);
@@ -479,7 +478,7 @@ static void tag_pages_many(struct kunit *test)
 	struct wb_file *wf = open_file(test);
 	struct address_space *mapping = wf_mapping(wf);
 	unsigned long nr_small = XA_CHECK_SCHED - 1, i, tagged = 0;
-	unsigned int order = MAX_ORDER;
+	unsigned int order = FXT_MAX_ORDER;
 	pgoff_t large = ALIGN(nr_small, 1UL << order);
 	struct folio *folio, *last;
 	pgoff_t at;

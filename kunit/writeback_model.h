@@ -19,8 +19,6 @@
 #include "fixture.h"
 #include "../module/compat.h"
 
-#define MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
-
 /* All that counts dirty pages or pages under writeback, in pages. */
 enum wb_count {
 	FILE_DIRTY, WRITEBACK, DIRTIED, WRITTEN, ZONE_PENDING,
@@ -298,7 +296,7 @@ static struct wb_file *open_file(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, wf);
 	wf->test = test;
-	wf->fx = fxt_create(test, 0, MAX_ORDER);
+	wf->fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	wf->bdi = fxt_setup_bdi(wf->fx);
 	wf_mapping(wf)->a_ops = &wf_aops;
 	restart_pauses(wf);
