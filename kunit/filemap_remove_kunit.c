@@ -12,7 +12,7 @@
 
 #include "truncate_model.h"
 
-#if __has_include(<kunit/mm.h>)
+#if __has_include("kunit/mm.h")
 #include <kunit/mm.h>
 #define HAS_EXPORTS
 #endif
