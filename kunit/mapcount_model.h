@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The model that the mm_mapcount suite keeps of what it mapped: a few windows,
+ * The model that the mm_mapcount suites keep of what they mapped: a few windows,
  * each one mm's view of the folio at a user address, with one bit a page.
  *
  *	folio in the file           0   1   2   3   4   5   6   7
@@ -11,15 +11,16 @@
  * After each step expect_maps() compares the page tables with the model, and
  * with the model all that the kernel counts: mapcounts, references, RSS, node
  * counters and whether the folio is shared. The node counters are global: no
- * other process may map or unmap files while the suite runs.
+ * other process may map or unmap files while a suite runs. What not every suite
+ * uses, on every kernel, is inline.
  */
 #ifndef MAPCOUNT_MODEL_H
 #define MAPCOUNT_MODEL_H
 
 #include <linux/bitmap.h>
-#include <linux/delay.h>
 #include <linux/mman.h>
 #include <linux/percpu_counter.h>
+#include <linux/sched.h>
 #include <linux/uaccess.h>
 #include <linux/vmstat.h>
 
@@ -35,6 +36,8 @@
  */
 #define WINDOW(n)	(PMD_SIZE * (64 + 4 * (n)))
 #define ODD(n)		(WINDOW(n) + 3 * PAGE_SIZE)
+/* And where the first @nr pages end a page table, so that the others begin the next. */
+#define ACROSS(n, nr)	(WINDOW(n) - ((nr) << PAGE_SHIFT))
 
 enum how {
 	SHARED_READ,
@@ -83,7 +86,7 @@ struct part {
 #define MAX_PARTS	8
 
 /* The classes of parts of a folio of @nr pages, as many as it has. */
-static unsigned int parts_of(unsigned long nr, struct part *parts)
+static inline unsigned int parts_of(unsigned long nr, struct part *parts)
 {
 	const struct part all[MAX_PARTS] = {
 		{ 0, 1 }, { nr - 1, 1 }, { nr / 2, 1 }, { 0, nr / 2 },
@@ -97,7 +100,13 @@ static unsigned int parts_of(unsigned long nr, struct part *parts)
 	return n;
 }
 
-static struct maps *start_maps(struct kunit *test, unsigned int order)
+/* One CPU for the case, so that fxt_drain_lru() drains what the case batched. */
+static int mapcount_init(struct kunit *test)
+{
+	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+}
+
+static inline struct maps *start_maps(struct kunit *test, unsigned int order)
 {
 	struct maps *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
 	unsigned int i;
@@ -327,7 +336,7 @@ static struct window *map_pages(struct maps *m, struct mm_struct *mm, unsigned l
 	return w;
 }
 
-static struct window *map_all(struct maps *m, struct mm_struct *mm, unsigned long base)
+static inline struct window *map_all(struct maps *m, struct mm_struct *mm, unsigned long base)
 {
 	return map_pages(m, mm, base, 0, m->nr, SHARED_READ);
 }
@@ -340,7 +349,7 @@ static void unmap_pages(struct maps *m, struct window *w, unsigned long first, u
 	bitmap_clear(w->cows, first, nr);
 }
 
-static void unmap_all(struct maps *m, struct window *w)
+static inline void unmap_all(struct maps *m, struct window *w)
 {
 	unmap_pages(m, w, 0, m->nr);
 	w->mm = NULL;
@@ -350,7 +359,7 @@ static void unmap_all(struct maps *m, struct window *w)
  * Takes over what the tables say of a window, where how much is mapped is the
  * kernel's choice. Which page lies where is not: that is still compared.
  */
-static void read_back(struct maps *m, struct window *w)
+static inline void read_back(struct maps *m, struct window *w)
 {
 	unsigned long i;
 
@@ -363,7 +372,7 @@ static void read_back(struct maps *m, struct window *w)
 }
 
 /* Ends the mms with all that they map: everything must be given back. */
-static void end_mms(struct maps *m)
+static inline void end_mms(struct maps *m)
 {
 	unsigned int i;
 
@@ -379,7 +388,7 @@ static void end_mms(struct maps *m)
 }
 
 /* The order of a PMD; skips the case where no folio is mapped by one. */
-static unsigned int pmd_order(struct kunit *test)
+static inline unsigned int pmd_order(struct kunit *test)
 {
 	const unsigned int order = PMD_ORDER;
 
@@ -393,7 +402,7 @@ static unsigned int pmd_order(struct kunit *test)
 }
 
 /* What a read of a page by the user gives: 0, or the error of the fault. */
-static int read_page(struct maps *m, struct window *w, unsigned long page)
+static inline int read_page(struct maps *m, struct window *w, unsigned long page)
 {
 	u8 byte;
 
@@ -401,12 +410,45 @@ static int read_page(struct maps *m, struct window *w, unsigned long page)
 	return copy_from_user(&byte, (u8 __user *)w->base + FXT_POS(page), 1) ? -EFAULT : 0;
 }
 
-static void write_byte(struct maps *m, struct window *w, unsigned long page, u8 byte)
+static inline void write_byte(struct maps *m, struct window *w, unsigned long page, u8 byte)
 {
 	use_mm(w->mm);
 	KUNIT_ASSERT_EQ_MSG(m->test, 0,
 			    put_user(byte, (u8 __user *)(w->base + (page << PAGE_SHIFT))),
 			    "write page %lu", page);
+}
+
+/* Writes to a page of a private mapping, which becomes the user's own copy. */
+static inline void write_copy(struct maps *m, struct window *w, unsigned long page, u8 byte)
+{
+	write_byte(m, w, page, byte);
+	__clear_bit(page, w->pages);
+	__set_bit(page, w->cows);
+}
+
+static const struct vm_operations_struct quiet_vm_ops = {
+	.fault		= filemap_fault,
+	.map_pages	= filemap_map_pages,
+};
+
+/*
+ * A window whose first write faults no more: without ->page_mkwrite() a clean
+ * page is mapped writable, and only its table entry knows that it was written.
+ */
+static inline struct window *map_quietly(struct maps *m, struct mm_struct *mm, unsigned long base)
+{
+	struct window *w = new_window(m, mm, base);
+	struct vm_area_struct *vma;
+
+	mmap_pages(m, w, 0, m->nr, SHARED_WRITE);
+	mmap_write_lock(mm);
+	vma = find_vma(mm, base);
+	vma->vm_ops = &quiet_vm_ops;
+	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
+	mmap_write_unlock(mm);
+	w->pmd = m->order == PMD_ORDER && IS_ALIGNED(base, PMD_SIZE);
+	touch_pages(m, w, 0, m->nr, false);
+	return w;
 }
 
 #endif /* MAPCOUNT_MODEL_H */
