@@ -211,6 +211,7 @@ struct fxt_pte {
 void fxt_read_ptes(struct mm_struct *mm, unsigned long addr,
 		   unsigned long nr_pages, struct fxt_pte *ptes);
 void fxt_end_mm(struct kunit *test, struct mm_struct *mm);
+pmd_t *fxt_find_pmd(struct mm_struct *mm, unsigned long addr);
 
 /* fixture_bdi.c: a backing device for the fixture's superblock, and exact statistics. */
 
@@ -296,7 +297,7 @@ struct fxa_part {
  * @had_three: some folio was mapped by three mms: who is alone is not known exactly
  * @had_swap: folios may be in the swap cache though nothing maps them
  * @reported: what would follow is not reported
- * @priv: private to fixture_anon.c
+ * @priv: private to fixture_anon_walk.c
  */
 struct fxa {
 	struct kunit *test;
@@ -338,17 +339,23 @@ void fxa_munmap(struct fxa *f, unsigned int mm, unsigned long addr, unsigned lon
 		unsigned long nr);
 void fxa_write(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
 	       unsigned long nr, u8 tag);
-void fxa_read(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
-	      unsigned long nr);
 void fxa_expect_data(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
 		     unsigned long nr, int tag, const char *when, unsigned long arg);
+unsigned int fxa_parts(unsigned long nr, struct fxa_part *parts);
+
+/* fixture_anon_walk.c: what their page tables say, and what the kernel counts. */
+
+void fxa_read(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
+	      unsigned long nr);
 void fxa_expect_state(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
 		      unsigned long nr, unsigned int mask, unsigned int want,
 		      const char *when, unsigned long arg);
 void fxa_expect(struct fxa *f, const char *when, unsigned long arg);
+void fxa_begin_counts(struct fxa *f);
 long fxa_mthp_stat(unsigned int order, unsigned int item);
 
-/* The kernel's functions that stock kernels do not export. */
+/* fixture_anon_ops.c: the kernel's functions that stock kernels do not export. */
+
 int fxa_mprotect(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
 		 unsigned long nr, unsigned long prot);
 int fxa_madvise(struct fxa *f, unsigned int mm, unsigned long addr, unsigned long first,
@@ -363,10 +370,6 @@ int fxa_unmap(struct fxa *f, struct folio *folio, bool dirty);
 unsigned long fxa_reclaim(struct fxa *f, struct folio *folio);
 int fxa_split_folio(struct fxa *f, struct folio *folio);
 void fxa_drain(void);
-
-unsigned int fxa_parts(unsigned long nr, struct fxa_part *parts);
-
-pmd_t *fxt_find_pmd(struct mm_struct *mm, unsigned long addr);
 
 /* fixture_swap.c: swap space in memory. */
 
