@@ -74,6 +74,25 @@ static void swap_out(struct fxa *f, struct fxt_swap *swap, bool exclusive, unsig
 	}
 }
 
+/* Reads pages that swap_out() has put out, with folios of the order under test to be had. */
+static void swap_in(struct fxa *f, unsigned int mm, unsigned long first, unsigned long nr,
+		    const char *when, unsigned long arg)
+{
+	fxa_set_orders(f, BIT(f->order));
+	fxa_expect_data(f, mm, ADDR, first, nr, 1, when, arg);
+	fxa_set_orders(f, 0);
+}
+
+/* Unmaps the folio: neither a slot nor the swap cache keeps anything of it. */
+static void unmap_all(struct fxa *f, struct fxt_swap *swap, const char *when, unsigned long arg)
+{
+	fxa_munmap(f, 0, ADDR, 0, f->nr);
+	fxa_drain();
+	expect_used(f, swap, 0, when, arg);
+	f->had_swap = false;
+	fxa_expect(f, when, arg);
+}
+
 static void swap_out_and_in(struct kunit *test)
 {
 	struct fxa *f = fxa_start_param(test);
@@ -118,11 +137,7 @@ static void swap_out_and_in(struct kunit *test)
 			fxa_expect_state(f, 0, ADDR, 0, f->nr, ALL, OWNED, "wrote all", page);
 			fxa_expect_data(f, 0, ADDR, 0, f->nr, 3, "wrote all", page);
 			fxa_expect(f, "wrote all", page);
-			fxa_munmap(f, 0, ADDR, 0, f->nr);
-			fxa_drain();
-			expect_used(f, swap, 0, "unmapped", page);
-			f->had_swap = false;
-			fxa_expect(f, "unmapped", page);
+			unmap_all(f, swap, "unmapped", page);
 		}
 		KUNIT_EXPECT_EQ(test, 0, fxt_swap_off(swap));
 	}
@@ -161,10 +176,7 @@ static void unmap_part_of_swapped(struct kunit *test)
 				fxa_expect_data(f, 0, ADDR, first, nr, 0, "part", i);
 			fxa_set_orders(f, 0);
 			fxa_expect(f, "swapped in without part", i);
-			fxa_munmap(f, 0, ADDR, 0, f->nr);
-			fxa_drain();
-			expect_used(f, swap, 0, "unmapped all, part", i);
-			fxa_expect(f, "unmapped all, part", i);
+			unmap_all(f, swap, "unmapped all, part", i);
 		}
 	}
 	fxa_end(f);
@@ -217,11 +229,7 @@ static void swap_shared_folio(struct kunit *test)
 			fxa_expect_data(f, child, ADDR, 0, page, 1, "the parent wrote all, way", i);
 			fxa_end_mm(f, child);
 			fxa_expect_data(f, 0, ADDR, 0, f->nr, 4, "parent alone, way", i);
-			fxa_munmap(f, 0, ADDR, 0, f->nr);
-			fxa_drain();
-			f->had_swap = false;
-			expect_used(f, swap, 0, "unmapped, way", i);
-			fxa_expect(f, "unmapped, way", i);
+			unmap_all(f, swap, "unmapped, way", i);
 		}
 		KUNIT_EXPECT_EQ(test, 0, fxt_swap_off(swap));
 	}
@@ -259,18 +267,14 @@ static void swap_cache_counts_pages(struct kunit *test)
 				    "swapped out, item %u", i);
 	/* The child's slots keep in the cache what the parent reads. */
 	f->had_swap = true;
-	fxa_set_orders(f, BIT(f->order));
-	fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "read by the parent", 0);
-	fxa_set_orders(f, 0);
+	swap_in(f, 0, 0, f->nr, "read by the parent", 0);
 	cached = in_swap_cache(f, 0);
 	KUNIT_EXPECT_EQ(test, f->nr, cached);
 	for (i = 0; i < ARRAY_SIZE(items); i++)
 		KUNIT_EXPECT_EQ_MSG(test, before[i] + cached, fxt_node_stat(items[i]),
 				    "swapped in, item %u", i);
 	fxa_end_mm(f, child);
-	fxa_munmap(f, 0, ADDR, 0, f->nr);
-	fxa_drain();
-	expect_used(f, swap, 0, "unmapped", 0);
+	unmap_all(f, swap, "unmapped", 0);
 	for (i = 0; i < ARRAY_SIZE(items); i++)
 		KUNIT_EXPECT_EQ_MSG(test, before[i], fxt_node_stat(items[i]),
 				    "unmapped, item %u", i);
@@ -293,10 +297,8 @@ static void swap_in_by_child_first(struct kunit *test)
 	child = fxa_fork(f, 0);
 	swap_out(f, swap, false, 0);
 	f->had_swap = true;
-	fxa_set_orders(f, BIT(f->order));
-	fxa_expect_data(f, child, ADDR, 0, f->nr, 1, "read by the child", 0);
-	fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "read by the parent", 0);
-	fxa_set_orders(f, 0);
+	swap_in(f, child, 0, f->nr, "read by the child", 0);
+	swap_in(f, 0, 0, f->nr, "read by the parent", 0);
 	for (i = 0; i < f->nr; i++) {
 		fxa_read(f, child, ADDR, i, 1);
 		pages[0] = f->entries[0].page;
@@ -311,9 +313,7 @@ static void swap_in_by_child_first(struct kunit *test)
 	fxa_expect_state(f, 0, ADDR, 0, f->nr, FXA_KINDS | FXA_YOUNG, FXA_PAGE, "parent", 0);
 	fxa_expect(f, "aged", 0);
 	fxa_end_mm(f, child);
-	fxa_munmap(f, 0, ADDR, 0, f->nr);
-	fxa_drain();
-	expect_used(f, swap, 0, "unmapped", 0);
+	unmap_all(f, swap, "unmapped", 0);
 	fxa_end(f);
 }
 
@@ -335,9 +335,7 @@ static void split_in_swap_cache(struct kunit *test)
 	child = fxa_fork(f, 0);
 	swap_out(f, swap, false, 0);
 	f->had_swap = true;
-	fxa_set_orders(f, BIT(f->order));
-	fxa_expect_data(f, 0, ADDR, part, 1, 1, "read by the parent", part);
-	fxa_set_orders(f, 0);
+	swap_in(f, 0, part, 1, "read by the parent", part);
 	fxa_read(f, 0, ADDR, part, 1);
 	KUNIT_ASSERT_NOT_NULL(test, f->entries[0].page);
 	folio = page_folio(f->entries[0].page);
@@ -357,11 +355,7 @@ static void split_in_swap_cache(struct kunit *test)
 	fxa_end_mm(f, child);
 	fxa_write(f, 0, ADDR, 0, f->nr, 3);
 	fxa_expect_data(f, 0, ADDR, 0, f->nr, 3, "the parent alone", part);
-	fxa_munmap(f, 0, ADDR, 0, f->nr);
-	fxa_drain();
-	expect_used(f, swap, 0, "unmapped", part);
-	f->had_swap = false;
-	fxa_expect(f, "unmapped", part);
+	unmap_all(f, swap, "unmapped", part);
 	fxa_end(f);
 }
 
@@ -384,9 +378,7 @@ static void swap_in_part_from_cache(struct kunit *test)
 		child = fxa_fork(f, 0);
 		swap_out(f, swap, false, 0);
 		f->had_swap = true;
-		fxa_set_orders(f, BIT(f->order));
-		fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "the parent's, part", i);
-		fxa_set_orders(f, 0);
+		swap_in(f, 0, 0, f->nr, "the parent's, part", i);
 		KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, child, ADDR, first, nr, MADV_DONTNEED));
 		fxa_expect(f, "the child gave up part", i);
 		fxa_expect_data(f, child, ADDR, 0, first, 1, "before part", i);
@@ -398,11 +390,7 @@ static void swap_in_part_from_cache(struct kunit *test)
 		fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "the child wrote, part", i);
 		fxa_expect(f, "the child wrote, part", i);
 		fxa_end_mm(f, child);
-		fxa_munmap(f, 0, ADDR, 0, f->nr);
-		fxa_drain();
-		f->had_swap = false;
-		expect_used(f, swap, 0, "unmapped, part", i);
-		fxa_expect(f, "unmapped, part", i);
+		unmap_all(f, swap, "unmapped, part", i);
 	}
 	fxa_end(f);
 }
@@ -423,9 +411,7 @@ static void madvise_free_part_of_swapped_in(struct kunit *test)
 
 		fxa_populate(f, 0, ADDR, 1, 1);
 		swap_out(f, swap, true, 0);
-		fxa_set_orders(f, BIT(f->order));
-		fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "swapped in, part", i);
-		fxa_set_orders(f, 0);
+		swap_in(f, 0, 0, f->nr, "swapped in, part", i);
 		fxa_drain();
 		KUNIT_ASSERT_EQ(test, 0, fxa_madvise(f, 0, ADDR, first, nr, MADV_FREE));
 		fxa_drain();
@@ -437,11 +423,7 @@ static void madvise_free_part_of_swapped_in(struct kunit *test)
 		f->had_swap = true;
 		fxa_expect_data(f, 0, ADDR, 0, first, 1, "before part", i);
 		fxa_expect_data(f, 0, ADDR, end, f->nr - end, 1, "after part", i);
-		fxa_munmap(f, 0, ADDR, 0, f->nr);
-		fxa_drain();
-		f->had_swap = false;
-		expect_used(f, swap, 0, "unmapped, part", i);
-		fxa_expect(f, "unmapped, part", i);
+		unmap_all(f, swap, "unmapped, part", i);
 	}
 	fxa_end(f);
 }
@@ -495,10 +477,7 @@ static void swap_zero_pages(struct kunit *test)
 		fxa_expect_data(f, 0, ADDR, 0, last, 0, "swapped in, all but the last page", i);
 		fxa_expect_data(f, 0, ADDR, last, 1, zero ? 0 : 1, "swapped in, the last page", i);
 		fxa_set_orders(f, 0);
-		fxa_munmap(f, 0, ADDR, 0, f->nr);
-		fxa_drain();
-		expect_used(f, swap, 0, "unmapped", i);
-		fxa_expect(f, "unmapped", i);
+		unmap_all(f, swap, "unmapped", i);
 	}
 	fxa_end(f);
 }
@@ -548,9 +527,7 @@ static void swap_mixed_pages(struct kunit *test)
 					 (fxa_mixed(f, i) ? FXA_EXCLUSIVE : 0), "swapped out", i);
 		fxa_expect(f, "swapped out", 0);
 		f->had_swap = true;
-		fxa_set_orders(f, BIT(f->order));
-		fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "swapped in", 0);
-		fxa_set_orders(f, 0);
+		swap_in(f, 0, 0, f->nr, "swapped in", 0);
 		fxa_expect(f, "swapped in", 0);
 		for (i = 0; i < f->nr; i++)
 			if (fxa_mixed(f, i))
@@ -558,11 +535,7 @@ static void swap_mixed_pages(struct kunit *test)
 		fxa_write(f, 0, ADDR, 0, f->nr, 2);
 		fxa_expect_data(f, 0, ADDR, 0, f->nr, 2, "wrote", 0);
 		fxa_expect(f, "wrote", 0);
-		fxa_munmap(f, 0, ADDR, 0, f->nr);
-		fxa_drain();
-		f->had_swap = false;
-		expect_used(f, swap, 0, "unmapped", 0);
-		fxa_expect(f, "unmapped", 0);
+		unmap_all(f, swap, "unmapped", 0);
 		KUNIT_EXPECT_EQ(test, 0, fxt_swap_off(swap));
 	}
 	fxa_end(f);
@@ -624,11 +597,7 @@ static void swap_out_without_room(struct kunit *test)
 	fxa_expect_data(f, 0, ADDR, 0, f->nr, 1, "swapped out", 0);
 	fxa_write(f, 0, ADDR, 0, f->nr, 2);
 	fxa_expect_data(f, 0, ADDR, 0, f->nr, 2, "wrote", 0);
-	fxa_munmap(f, 0, ADDR, 0, f->nr);
-	fxa_drain();
-	expect_used(f, swap, 0, "unmapped", 0);
-	f->had_swap = false;
-	fxa_expect(f, "unmapped", 0);
+	unmap_all(f, swap, "unmapped", 0);
 	fxa_end(f);
 }
 
@@ -668,10 +637,7 @@ static void madvise_pageout_part(struct kunit *test)
 			fxa_expect_data(f, child, ADDR, 0, f->nr, 1, "child, part", i);
 			fxa_end_mm(f, child);
 		}
-		fxa_munmap(f, 0, ADDR, 0, f->nr);
-		fxa_drain();
-		expect_used(f, swap, 0, "unmapped, part", i);
-		fxa_expect(f, "unmapped, part", i);
+		unmap_all(f, swap, "unmapped, part", i);
 	}
 	fxa_end(f);
 }
