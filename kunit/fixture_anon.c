@@ -415,6 +415,7 @@ EXPORT_SYMBOL_NS_GPL(fxa_start, COMPAT_NS(FOLIO_KUNIT));
 	EXPORT_SYMBOL_NS_GPL(name, COMPAT_NS(FOLIO_KUNIT))
 #define ULONG	unsigned long
 #define RANGE	unsigned int mm, ULONG addr, ULONG first, ULONG nr
+#define WHEN	const char *when, ULONG arg
 
 STUB(unsigned int, fxa_new_mm, struct fxa *f);
 STUB(struct mm_struct *, fxt_dup_mm, struct mm_struct *mm);
@@ -429,10 +430,9 @@ STUB(void, fxa_mix, struct fxa *f, ULONG addr);
 STUB(void, fxa_munmap, struct fxa *f, RANGE);
 STUB(void, fxa_write, struct fxa *f, RANGE, u8 tag);
 STUB(void, fxa_read, struct fxa *f, RANGE);
-STUB(void, fxa_expect_data, struct fxa *f, RANGE, int tag, const char *when, ULONG arg);
-STUB(void, fxa_expect_state, struct fxa *f, RANGE, unsigned int mask, unsigned int want,
-	const char *when, ULONG arg);
-STUB(void, fxa_expect, struct fxa *f, const char *when, ULONG arg);
+STUB(void, fxa_expect_data, struct fxa *f, RANGE, int tag, WHEN);
+STUB(void, fxa_expect_state, struct fxa *f, RANGE, unsigned int mask, unsigned int want, WHEN);
+STUB(void, fxa_expect, struct fxa *f, WHEN);
 STUB(long, fxa_mthp_stat, unsigned int order, unsigned int item);
 STUB(int, fxa_mprotect, struct fxa *f, RANGE, ULONG prot);
 STUB(int, fxa_madvise, struct fxa *f, RANGE, int advice);

@@ -51,8 +51,8 @@ static void rmap_ptes_every_batch(struct kunit *test)
 {
 	struct maps *m = start_maps(test, fxt_order(test));
 	struct vm_area_struct *a = vma_of(m, 0), *b = vma_of(m, 1);
-	struct part parts[MAX_PARTS];
-	unsigned int i, n = parts_of(m->nr, parts);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, n = fxa_parts(m->nr, parts);
 	unsigned long nr, first;
 
 	for (nr = 1; nr <= m->nr; nr += nr < 8 ? 1 : nr / 2) {
@@ -72,7 +72,7 @@ static void rmap_ptes_every_batch(struct kunit *test)
 	}
 	/* The whole and a part, from two mms; the whole leaves first. */
 	for (i = 0; i < 2 * n; i++) {
-		const struct part *part = &parts[i / 2];
+		const struct fxa_part *part = &parts[i / 2];
 
 		if (i & 1)
 			add_ptes(m, part->first, part->nr, b);
@@ -95,8 +95,8 @@ static void rmap_pmd_and_ptes(struct kunit *test)
 {
 	struct maps *m = start_maps(test, pmd_order(test));
 	struct vm_area_struct *a = vma_of(m, 0), *b = vma_of(m, 1);
-	struct part parts[MAX_PARTS];
-	unsigned int i, n = parts_of(m->nr, parts);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, n = fxa_parts(m->nr, parts);
 
 	folio_get(m->folio);
 	for (i = 0; i < n; i++) {

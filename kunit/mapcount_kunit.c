@@ -27,8 +27,8 @@ static void map_whole_folio(struct kunit *test)
 static void map_part_of_folio(struct kunit *test)
 {
 	struct maps *m = start_maps(test, fxt_order(test));
-	struct part parts[MAX_PARTS];
-	unsigned int i, n = parts_of(m->nr, parts);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, n = fxa_parts(m->nr, parts);
 
 	for (i = 0; i < n; i++) {
 		struct window *w = map_pages(m, m->mm[0], ODD(0), parts[i].first,
@@ -76,12 +76,12 @@ static void map_across_page_tables(struct kunit *test)
 static void fault_one_page(struct kunit *test)
 {
 	struct maps *m = start_maps(test, fxt_order(test));
-	struct part parts[MAX_PARTS];
-	unsigned int i, n = parts_of(m->nr, parts);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, n = fxa_parts(m->nr, parts);
 
 	for (i = 0; i < 2 * n; i++) {
 		struct window *w = new_window(m, m->mm[0], ODD(0));
-		const struct part *part = &parts[i / 2];
+		const struct fxa_part *part = &parts[i / 2];
 		unsigned long page = part->first + part->nr / 2, end = part->first + part->nr;
 		bool write = i & 1;
 
@@ -416,11 +416,11 @@ static void map_disjoint_parts_in_two_mms(struct kunit *test)
 static void map_whole_over_part(struct kunit *test)
 {
 	struct maps *m = start_maps(test, fxt_order(test));
-	struct part parts[MAX_PARTS];
-	unsigned int i, n = parts_of(m->nr, parts);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, n = fxa_parts(m->nr, parts);
 
 	for (i = 0; i < 2 * n; i++) {
-		const struct part *part = &parts[i / 2];
+		const struct fxa_part *part = &parts[i / 2];
 		struct window *a, *b;
 
 		a = map_pages(m, m->mm[0], ODD(0), part->first, part->nr, SHARED_READ);
@@ -544,8 +544,8 @@ static void map_by_pmd(struct kunit *test)
 static void map_by_pmd_and_ptes(struct kunit *test)
 {
 	struct maps *m = start_maps(test, pmd_order(test));
-	struct part parts[MAX_PARTS];
-	unsigned int i, way, n = parts_of(m->nr, parts);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, way, n = fxa_parts(m->nr, parts);
 
 	for (i = 0; i < n; i++) {
 		for (way = 0; way < 4; way++) {

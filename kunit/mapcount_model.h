@@ -67,7 +67,7 @@ struct maps {
 	long file_mapped, file_pmdmapped, anon_mapped, anon_thps;	/* before */
 	struct mm_struct *mm[MAX_MMS];
 	struct window windows[MAX_WINDOWS];
-	/* What the windows add up to, filled by add_up() or by the case. */
+	/* What the windows add up to, filled by expect_maps() or by the case. */
 	u16 ptes[MAX_NR];
 	unsigned int pmds;
 	unsigned int cows;
@@ -77,28 +77,6 @@ struct maps {
 	bool reported;
 	struct fxt_pte table[MAX_NR];
 };
-
-/* A range of pages of a folio. */
-struct part {
-	unsigned long first, nr;
-};
-
-#define MAX_PARTS	8
-
-/* The classes of parts of a folio of @nr pages, as many as it has. */
-static inline unsigned int parts_of(unsigned long nr, struct part *parts)
-{
-	const struct part all[MAX_PARTS] = {
-		{ 0, 1 }, { nr - 1, 1 }, { nr / 2, 1 }, { 0, nr / 2 },
-		{ nr / 2, nr / 2 }, { 1, nr - 1 }, { 0, nr - 1 }, { 1, nr - 2 },
-	};
-	unsigned int i, n = 0;
-
-	for (i = 0; i < MAX_PARTS; i++)
-		if (all[i].nr && all[i].nr <= nr)
-			parts[n++] = all[i];
-	return n;
-}
 
 /* One CPU for the case, so that fxt_drain_lru() drains what the case batched. */
 static int mapcount_init(struct kunit *test)

@@ -13,8 +13,8 @@
 static void munmap_each_part(struct kunit *test, enum how how)
 {
 	struct maps *m = start_maps(test, fxt_order(test));
-	struct part parts[MAX_PARTS];
-	unsigned int i, n = parts_of(m->nr, parts);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, n = fxa_parts(m->nr, parts);
 
 	for (i = 0; i < n; i++) {
 		struct window *w = map_pages(m, m->mm[0], ODD(0), 0, m->nr, how);
@@ -64,8 +64,8 @@ static void munmap_part_of_pmd(struct kunit *test)
 {
 	struct maps *m = start_maps(test, pmd_order(test));
 	struct window *other = map_all(m, m->mm[1], WINDOW(1));
-	struct part parts[MAX_PARTS];
-	unsigned int i, n = parts_of(m->nr, parts);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, n = fxa_parts(m->nr, parts);
 
 	for (i = 0; i < n; i++) {
 		struct window *w = map_all(m, m->mm[0], WINDOW(0));
@@ -95,8 +95,8 @@ static void munmap_part_of_pmd(struct kunit *test)
 static void munmap_part_of_anon_pmd(struct kunit *test)
 {
 	struct maps *m = start_maps(test, pmd_order(test));
-	struct part parts[MAX_PARTS];
-	unsigned int i, n = parts_of(m->nr, parts);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, n = fxa_parts(m->nr, parts);
 
 	for (i = 0; i < n; i++) {
 		unsigned long first = parts[i].first, nr = parts[i].nr;
@@ -148,8 +148,8 @@ static void munmap_part_of_anon_pmd(struct kunit *test)
 static void unmap_mapping_part(struct kunit *test)
 {
 	struct maps *m = start_maps(test, fxt_order(test));
-	struct part parts[MAX_PARTS];
-	unsigned int i, j, n = parts_of(m->nr, parts);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, j, n = fxa_parts(m->nr, parts);
 
 	for (i = 0; i < n; i++) {
 		unsigned long first = parts[i].first, nr = parts[i].nr;
@@ -182,8 +182,8 @@ static void unmap_mapping_part(struct kunit *test)
 static void unmap_mapping_range_rounds(struct kunit *test)
 {
 	struct maps *m = start_maps(test, fxt_order(test));
-	struct part parts[MAX_PARTS];
-	unsigned int i, way, n = parts_of(m->nr, parts);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, way, n = fxa_parts(m->nr, parts);
 
 	for (i = 0; i < n; i++) {
 		for (way = 0; way < 3; way++) {

@@ -321,8 +321,8 @@ static void wrprotect_part_of_folio(struct kunit *test)
 {
 	struct maps *m = start_maps(test, fxt_order(test));
 	struct window *w[2];
-	struct part parts[MAX_PARTS];
-	unsigned int i, j, n = parts_of(m->nr, parts);
+	struct fxa_part parts[FXA_MAX_PARTS];
+	unsigned int i, j, n = fxa_parts(m->nr, parts);
 	unsigned long k;
 
 	if (!COMPAT_HAS_WRPROTECT_RANGE)
