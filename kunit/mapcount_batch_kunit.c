@@ -154,7 +154,7 @@ static struct kunit_case mapcount_batch_cases[] = {
 
 static struct kunit_suite mapcount_batch_suite = {
 	.name = "mm_mapcount_batch",
-	.init = mapcount_init,
+	.init = fxt_stay_on_cpu,
 	.test_cases = mapcount_batch_cases,
 };
 

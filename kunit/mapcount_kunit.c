@@ -626,7 +626,7 @@ static struct kunit_case mapcount_cases[] = {
 
 static struct kunit_suite mapcount_suite = {
 	.name = "mm_mapcount",
-	.init = mapcount_init,
+	.init = fxt_stay_on_cpu,
 	.test_cases = mapcount_cases,
 };
 

@@ -78,12 +78,6 @@ struct maps {
 	struct fxt_pte table[MAX_NR];
 };
 
-/* One CPU for the case, so that fxt_drain_lru() drains what the case batched. */
-static int mapcount_init(struct kunit *test)
-{
-	return set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
-}
-
 static inline struct maps *start_maps(struct kunit *test, unsigned int order)
 {
 	struct maps *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);

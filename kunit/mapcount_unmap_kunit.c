@@ -112,11 +112,6 @@ static void munmap_part_of_anon_pmd(struct kunit *test)
 		vm_flags_set(vma, VM_HUGEPAGE);
 		mmap_write_unlock(w->mm);
 		write_byte(m, w, m->nr / 2, 1);
-		/* khugepaged shall not put together what the case takes apart. */
-		mmap_write_lock(w->mm);
-		vm_flags_mod(vma, VM_NOHUGEPAGE, VM_HUGEPAGE);
-		mmap_write_unlock(w->mm);
-
 		fxt_read_ptes(w->mm, w->base, 1, m->table);
 		if (!m->table[0].page)
 			kunit_skip(test, "needs transparent_hugepage/enabled other than never");
@@ -449,7 +444,7 @@ static struct kunit_case mapcount_unmap_cases[] = {
 
 static struct kunit_suite mapcount_unmap_suite = {
 	.name = "mm_mapcount_unmap",
-	.init = mapcount_init,
+	.init = fxt_stay_on_cpu,
 	.test_cases = mapcount_unmap_cases,
 };
 

@@ -368,7 +368,7 @@ static struct kunit_case mapcount_write_cases[] = {
 
 static struct kunit_suite mapcount_write_suite = {
 	.name = "mm_mapcount_write",
-	.init = mapcount_init,
+	.init = fxt_stay_on_cpu,
 	.test_cases = mapcount_write_cases,
 };
 
