@@ -98,8 +98,7 @@ struct fxa *fxa_start(struct kunit *test, unsigned int order, bool pmd)
 	f->order = order;
 	f->nr = 1UL << order;
 	f->pmd = pmd;
-	KUNIT_ASSERT_EQ(test, 0,
-			set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id())));
+	KUNIT_ASSERT_EQ(test, 0, fxt_stay_on_cpu(test));
 	take_orders(test);
 	fxa_set_orders(f, 0);
 	fxa_begin_counts(f);
