@@ -543,6 +543,34 @@ static void direct_write_ends_early(struct kunit *test)
 	expect_idle(w);
 }
 
+/* A direct write moves EOF to its end, be it one byte behind, and never back. */
+static void direct_write_moves_eof(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i;
+	const loff_t size = PAGE_SIZE << order;
+	struct writer *w = start_writer(test, 0, MAX_PAGECACHE_ORDER);
+	loff_t eof = FXT_POS(FIRST) + size / 2 + 100;
+	const loff_t ends[] = {
+		-1, 0, 1, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, size - 1, size, size + 1,
+	};
+
+	use_writer(w);
+	for (i = 0; i < ARRAY_SIZE(ends); i++) {
+		struct kiocb iocb = direct_iocb(w, eof - 10);
+		struct iov_iter iter = zeroes(test, ends[i] + 10);
+
+		i_size_write(&w->fx->inode, eof);
+		w->direct = ends[i] + 10;
+		KUNIT_EXPECT_EQ_MSG(test, __generic_file_write_iter(&iocb, &iter), ends[i] + 10,
+				    "%lld from EOF", ends[i]);
+		KUNIT_EXPECT_EQ_MSG(test, iocb.ki_pos, eof + ends[i], "%lld from EOF", ends[i]);
+		KUNIT_EXPECT_EQ_MSG(test, i_size_read(&w->fx->inode), max(eof, eof + ends[i]),
+				    "%lld from EOF", ends[i]);
+	}
+	KUNIT_EXPECT_EQ(test, w->nr_direct, ARRAY_SIZE(ends));
+	expect_idle(w);
+}
+
 static struct kunit_case filemap_write_cases[] = {
 	KUNIT_CASE_PARAM(write_creates_folio_of_its_size, order_gen_params),
 	KUNIT_CASE_PARAM(write_creates_aligned_folios, order_gen_params),
@@ -560,6 +588,7 @@ static struct kunit_case filemap_write_cases[] = {
 	KUNIT_CASE_PARAM(direct_write_drops_folio, order_gen_params),
 	KUNIT_CASE_PARAM(direct_write_falls_back, order_gen_params),
 	KUNIT_CASE_PARAM(direct_write_ends_early, order_gen_params),
+	KUNIT_CASE_PARAM(direct_write_moves_eof, order_gen_params),
 	{}
 };
 
