@@ -486,6 +486,8 @@ static void release_folio(void *data)
 /* Puts migration entries wherever the folio is mapped; held from then on. */
 static void freeze(struct fxa *f)
 {
+	if (f->pmd && !thp_migration_supported())
+		kunit_skip(f->test, "needs migration entries of PMDs");
 	fxa_drain();
 	folio_get(f->folio);
 	f->held = f->folio;

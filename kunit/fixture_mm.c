@@ -15,6 +15,16 @@
 #include "fixture.h"
 #include "../module/compat.h"
 
+/* vm_mmap() takes bytes as an unsigned long, and 32 bits of them are not enough. */
+#if __has_include(<kunit/mm.h>)
+#include <kunit/mm.h>
+#define MAX_MMAP_POS	MAX_LFS_FILESIZE
+#else
+#define MAX_MMAP_POS	((loff_t)min_t(u64, ULONG_MAX, MAX_LFS_FILESIZE))
+#define vm_mmap_pgoff(file, addr, len, prot, flags, index)	\
+	vm_mmap(file, addr, len, prot, flags, (index) << PAGE_SHIFT)
+#endif
+
 static void put_mm(void *mm)
 {
 	mmput(mm);
@@ -101,8 +111,10 @@ unsigned long fxt_mmap(struct folio_fixture *fx, unsigned long addr,
 	unsigned long ret;
 
 	KUNIT_ASSERT_NOT_NULL_MSG(fx->test, current->mm, "no mm: call fxt_switch_mm()");
-	ret = vm_mmap(fxt_file(fx), addr, nr_pages << PAGE_SHIFT, prot,
-		      flags | MAP_FIXED, FXT_POS(index));
+	if (FXT_POS(index) > MAX_MMAP_POS)
+		kunit_skip(fx->test, "needs the exported vm_mmap_pgoff()");
+	ret = vm_mmap_pgoff(fxt_file(fx), addr, nr_pages << PAGE_SHIFT, prot,
+			    flags | MAP_FIXED, index);
 	KUNIT_ASSERT_EQ_MSG(fx->test, addr, ret, "mmap %lu pages at index %lu",
 			    nr_pages, index);
 	return addr;

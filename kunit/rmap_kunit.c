@@ -190,6 +190,8 @@ static void try_to_migrate_every_mapping(struct kunit *test)
 	struct fxa *f = r->f;
 	unsigned int i;
 
+	if (r->views[3].pmd && !thp_migration_supported())
+		kunit_skip(test, "needs migration entries of PMDs");
 	folio_get(r->folio);
 	f->held = r->folio;
 	f->held_refs = 1;

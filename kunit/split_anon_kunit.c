@@ -197,6 +197,17 @@ static long anon_pages_of(struct mm_struct *mm)
 	return percpu_counter_sum(&mm->rss_stat[MM_ANONPAGES]);
 }
 
+/*
+ * What the page table said of a write is there still, or the folio says it: entries
+ * of 32 bits have no room for it while the split has migration entries in them.
+ */
+static bool dirty_is_kept(const struct fxt_pte *was, const struct fxt_pte *is)
+{
+	if (IS_ENABLED(CONFIG_64BIT) || !was->dirty || is->dirty)
+		return was->dirty == is->dirty;
+	return is->page && folio_test_dirty(page_folio(is->page));
+}
+
 /* The page tables map what they mapped, as they did. */
 static void expect_tables(struct anon_split *a, struct mm_struct *mm, bool pmd)
 {
@@ -209,7 +220,7 @@ static void expect_tables(struct anon_split *a, struct mm_struct *mm, bool pmd)
 		u32 word = 0;
 
 		if (was->page == is->page && was->write == is->write &&
-		    is->pmd == (pmd && was->pmd) && was->dirty == is->dirty)
+		    is->pmd == (pmd && was->pmd) && dirty_is_kept(was, is))
 			continue;
 		if (test_bit(i, a->zeroed) && is->page && page_folio(is->page) != a->held &&
 		    !get_user(word, user_word(i)) && !word)
