@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* fstree: random operations on a tree of files, each checked against a model. */
+#ifndef FSTREE_H
+#define FSTREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+#endif
+
+enum {
+	EXIT_WRONG = 1,
+	EXIT_USAGE = 2,
+};
+
+#define MAX_ENTRIES	600
+#define MAX_NAME	120
+#define MAX_DEPTH	8
+#define MAX_FILE	(256 << 10)
+#define MAX_XATTR	1500
+#define TREE_XATTR	"user.fstree"
+
+/* What not every filesystem has; struct tree's @has, struct operation's @needs. */
+#define HAS_LINK	0x01
+#define HAS_SYMLINK	0x02
+#define HAS_XATTR	0x04
+
+/*
+ * struct node - an inode. Of its @size bytes the first @filled are those that @stamp
+ * gives, the others zero.
+ */
+struct node {
+	mode_t mode;
+	unsigned int links;	/* 0: the place is free */
+	size_t size;
+	size_t filled;
+	uint64_t stamp;
+	size_t xattr;		/* bytes of the attribute, 0: none */
+	uint64_t xattr_stamp;
+	char target[MAX_NAME];	/* of a symlink */
+};
+
+/* struct entry - a name in a directory; entry 0 is the top. */
+struct entry {
+	struct node *node;	/* NULL: the place is free */
+	struct entry *parent;
+	char name[MAX_NAME + 1];
+};
+
+struct tree {
+	char top[512];
+	uint64_t seed;
+	uint64_t ops;
+	bool keep;
+	bool check;
+	bool verbose;
+	bool live;		/* operations are done, not only modelled */
+	unsigned int has;
+	uint64_t random;
+	uint64_t number;	/* of the operation that runs, from 1 */
+	const char *doing;
+	uint64_t named;		/* names given so far */
+	struct entry entries[MAX_ENTRIES];
+	struct node nodes[MAX_ENTRIES];
+};
+
+struct operation {
+	const char *name;
+	unsigned int weight;
+	unsigned int needs;
+	void (*run)(struct tree *tree);
+};
+
+extern const struct operation operations[];
+extern const unsigned int nr_operations;
+
+void tree_die(const char *format, ...)
+	__attribute__((__noreturn__, __format__(printf, 1, 2)));
+void tree_wrong(const struct tree *tree, const char *format, ...)
+	__attribute__((__noreturn__, __format__(printf, 2, 3)));
+
+uint64_t tree_hash(uint64_t value);
+uint64_t tree_random(struct tree *tree, uint64_t limit);
+void tree_init(struct tree *tree);
+void tree_path(const struct tree *tree, const struct entry *entry, char *path, size_t size);
+void tree_fill(uint64_t stamp, size_t off, unsigned char *buf, size_t len);
+unsigned int tree_children(const struct tree *tree, const struct entry *dir);
+
+void tree_probe(struct tree *tree);
+void tree_compare(struct tree *tree);
+void tree_remove(struct tree *tree);
+
+#endif /* FSTREE_H */
