@@ -27,9 +27,10 @@ warn() { printf '%s: warning: %s\n' "${0##*/}" "$*" >&2; }
 # die message: what is wrong and what to do, in one line.
 die() { printf '%s%s: %s%s\n' "$RED" "${0##*/}" "$*" "$PLAIN" >&2; exit 2; }
 
-# run command...: shows the command with V=1.
+# show command...: with V=1; run command...: does it, too.
+show() { [[ $V == 0 ]] || printf '+ %s\n' "${*@Q}" >&2; }
 run() {
-	[[ $V == 0 ]] || printf '+ %s\n' "${*@Q}" >&2
+	show "$@"
 	"$@"
 }
 

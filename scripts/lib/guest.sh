@@ -4,6 +4,17 @@
 . "$ROOT/scripts/lib/accel.sh"
 . "$ROOT/scripts/lib/run.sh"
 
+# An interruption ends the guest as well: timeout(1) has it in a process group of its
+# own, where Ctrl-C does not come.
+guest=''
+end_guest() {
+	[[ -n $guest ]] || return 0
+	kill "$guest" 2>/dev/null || true
+	wait "$guest" 2>/dev/null || true
+}
+trap 'exit 5' INT TERM
+trap end_guest EXIT
+
 # make_initramfs FILE JOB [guest-path=host-file...] [archive.cpio...]: busybox, our
 # init, the job; archives are put behind, as the kernel allows.
 make_initramfs() {
@@ -49,19 +60,24 @@ boot_guest() {
 }
 
 run_guest() {
-	local run=$1 kernel=$2 initramfs=$3 words machine status=0
+	local run=$1 kernel=$2 initramfs=$3 words machine command status=0
 	shift 3
 	echo error >"$run/guest.status"
 	words=$(qemu_machine "$kernel")
 	mapfile -t machine <<<"$words"
 	: >"$run/results.raw"
-	run timeout -k 5 "${TIMEOUT:-300}" "qemu-system-x86_64" "${machine[@]}" \
-		-kernel "$kernel" -initrd "$initramfs" \
-		-append "console=ttyS0 panic=-1 oops=panic no_timer_check ${APPEND:-}" \
-		-chardev "file,id=console,path=$run/console.log" -serial chardev:console \
-		-device virtio-serial-pci -chardev "file,id=results,path=$run/results.raw" \
-		-device virtserialport,chardev=results,name=foliolab.results \
-		"$@" </dev/null >"$run/qemu.log" 2>&1 || status=$?
+	# shellcheck disable=SC2054 # commas are QEMU's
+	command=(timeout -k 5 "${TIMEOUT:-300}" qemu-system-x86_64 "${machine[@]}"
+		-kernel "$kernel" -initrd "$initramfs"
+		-append "console=ttyS0 panic=-1 oops=panic no_timer_check ${APPEND:-}"
+		-chardev "file,id=console,path=$run/console.log" -serial chardev:console
+		-device virtio-serial-pci -chardev "file,id=results,path=$run/results.raw"
+		-device virtserialport,chardev=results,name=foliolab.results "$@")
+	show "${command[@]}"
+	"${command[@]}" </dev/null >"$run/qemu.log" 2>&1 &
+	guest=$!
+	wait "$guest" || status=$?
+	guest=''
 	case $status in
 	0) echo "done" ;;
 	124 | 137) echo timeout ;;
