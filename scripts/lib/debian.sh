@@ -39,18 +39,28 @@ debian_download() {
 	return "$status"
 }
 
-download_newest() {
-	local suites=$1 components=$2 package=$3 dest=$4 mirror suite version
-	if [[ -n $suites ]]; then
-		if ! mirror=$(python3 "$ROOT/scripts/lib/apt_sources.py" "${APT_ETC:-/etc/apt}"); then
-			DEBIAN_ERROR="the sources of apt name no Debian mirror"
-			return 1
-		fi
-		for suite in $suites; do
-			echo "$mirror $suite $components"
-		done >"$apt/sources.list"
-		apt_options=(-o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=-)
+# look_in SUITES COMPONENTS: private_apt reads these and no others.
+look_in() {
+	local mirror suite
+	if ! mirror=$(python3 "$ROOT/scripts/lib/apt_sources.py" "${APT_ETC:-/etc/apt}"); then
+		DEBIAN_ERROR="the sources of apt name no Debian mirror"
+		return 1
 	fi
+	for suite in $1; do
+		echo "$mirror $suite $2"
+	done >"$apt/sources.list"
+	apt_options+=(-o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=-)
+}
+
+# debian_codename: of this machine.
+debian_codename() {
+	# shellcheck disable=SC1091 # a file of the machine
+	(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+}
+
+download_newest() {
+	local suites=$1 components=$2 package=$3 dest=$4 version
+	[[ -z $suites ]] || look_in "$suites" "$components" || return 1
 	# A suite that cannot be had does not matter while another has the package.
 	private_apt apt-get update >>"$apt/log" || true
 	version=$(private_apt apt-cache madison "$package" |
@@ -62,16 +72,18 @@ download_newest() {
 }
 
 # debian_closure PACKAGES DESTDIR: unpacks the packages and all that they depend
-# on, of the suites of this machine, into DESTDIR/root. Returns 1 with the cause in
-# DEBIAN_ERROR. Nothing is installed: apt is told of a machine without a package.
+# on, of the suites of this machine, into DESTDIR/root; PACKAGE/non-free is looked for in
+# that component, too. Returns 1 with the cause in DEBIAN_ERROR. Nothing is installed:
+# apt is told of a machine without a package.
 debian_closure() {
 	local apt=$2/.apt apt_options deb status=0 words
 	DEBIAN_ERROR=''
-	read -ra words <<<"$1"
+	read -ra words <<<"${1//\/non-free/}"
 	rm -rf "$apt"
 	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$2/root"
 	: >"$apt/status"
 	apt_options=(-o Dir::State::status="$apt/status" -o APT::Install-Recommends=no)
+	[[ $1 != */non-free* ]] || look_in "$(debian_codename)" "main non-free" || return 1
 	private_apt apt-get update >>"$apt/log" || true
 	private_apt apt-get install -y --download-only "${words[@]}" >>"$apt/log" || status=1
 	((status == 0)) || DEBIAN_ERROR=$(apt_cause "$apt/log")

@@ -6,13 +6,11 @@
 # hfsprogs: unpacks the package, which is in non-free, beside our own files: it
 # is needed to make an image and must not change what the machine has installed.
 hfsprogs() {
-	local dir=$CACHE/hfsprogs codename
+	local dir=$CACHE/hfsprogs
 	if [[ ! -x $dir/sbin/mkfs.hfsplus ]]; then
 		say FETCH hfsprogs "for HFS+ images"
-		# shellcheck disable=SC1091 # a file of the machine
-		codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 		mkdir -p "$CACHE"
-		debian_download "$codename" "main non-free" hfsprogs "$CACHE" ||
+		debian_download "$(debian_codename)" "main non-free" hfsprogs "$CACHE" ||
 			die "cannot get hfsprogs: $DEBIAN_ERROR; put its mkfs.hfsplus into $dir/sbin"
 		rm -rf "$dir.new"
 		dpkg-deb -x "$DEBIAN_DEB" "$dir.new"
