@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The rows of `make qemu`: a suite, on a filesystem when it wants one.
+
+  scripts/lib/matrix.py plan SUITES FILESYSTEMS   the rows that these patterns mean, a line
+                                                  each: row, suite, filesystem, its disk, its tools
+  scripts/lib/matrix.py prepare FILESYSTEM OUT DIR  writes DIR/row, which tells the guest's shell
+                                                  of it, or DIR/skipped: why the kernel in OUT
+                                                  cannot have it
+
+Patterns are as in a shell, parted by spaces or commas; "" is the default. A suite is a
+part in scripts/guest/rows/, or one of those below, which want no filesystem.
+"""
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import shlex
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = Path(os.environ.get("FILESYSTEMS") or ROOT / "scripts/lib/filesystems.tsv")
+PARTS = ROOT / "scripts/guest/rows"
+ALONE = ["fixes", "kunit"]      # suites without a filesystem
+NO_FILESYSTEM = "-"
+DEFAULT_SUITES = "kunit fsx fixes"
+DEFAULT_FILESYSTEMS = "xfs ext4 btrfs tmpfs"
+
+
+class MatrixError(Exception):
+    """What is wrong with the call or a table, and what to do."""
+
+
+@dataclass
+class Filesystem:
+    """A line of filesystems.tsv."""
+    name: str
+    needs: str
+    tools: str
+    disk: str
+    make: str
+    check: str
+    type: str
+    options: str
+
+
+@dataclass
+class Row:
+    suite: str
+    fs: str = NO_FILESYSTEM
+
+    @property
+    def name(self) -> str:
+        """Also that of its directory."""
+        return self.suite if self.fs == NO_FILESYSTEM else f"{self.fs}-{self.suite}"
+
+
+def read_filesystems(table: Path = TABLE) -> dict[str, Filesystem]:
+    found: dict[str, Filesystem] = {}
+    for number, line in enumerate(table.read_text().splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        words = ["" if word == "-" else word for word in line.split("\t")]
+        if len(words) != len(fields(Filesystem)):
+            raise MatrixError(f"{table.name}:{number} has {len(words)} columns instead of {len(fields(Filesystem))}")
+        if words[0] in found:
+            raise MatrixError(f"{table.name}:{number}: {words[0]} is there twice")
+        found[words[0]] = Filesystem(*words)
+    return found
+
+
+def read_suites(parts: Path = PARTS) -> list[str]:
+    return ALONE + sorted(path.stem for path in parts.glob("*.sh"))
+
+
+def choose(variable: str, patterns: str, names: list[str]) -> list[str]:
+    """The names that match, in their order; a pattern that matches none is an error."""
+    wanted = re.split(r"[\s,]+", patterns.strip())
+    for pattern in wanted:
+        if not fnmatch.filter(names, pattern):
+            raise MatrixError(f"{variable}={pattern} is none of: {' '.join(names)}")
+    return [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in wanted)]
+
+
+def plan(suites: str, filesystems: str) -> list[Row]:
+    """Every suite on every filesystem, those that want none once. Who names filesystems
+    but no suite means all that run on one."""
+    known = read_suites()
+    suites = suites or (" ".join(known[len(ALONE):]) if filesystems else DEFAULT_SUITES)
+    chosen = choose("FS", filesystems or DEFAULT_FILESYSTEMS, [*read_filesystems()])
+    rows: list[Row] = []
+    for suite in choose("SUITE", suites, known):
+        rows += [Row(suite)] if suite in ALONE else [Row(suite, fs) for fs in chosen]
+    return rows
+
+
+def lacks(needs: str, out: Path) -> str:
+    """The first of what a filesystem needs that the kernel built in OUT has not."""
+    config = (out / ".config").read_text()
+    release = out / "include/config/kernel.release"
+    for need in filter(None, needs.split(",")):
+        if not need[0].isdigit():
+            if not re.search(rf"^CONFIG_{need}=[ym]$", config, re.M):
+                return f"the kernel lacks CONFIG_{need}"
+        elif version(release.read_text()) < version(need):
+            return f"Linux {need} is the first that has it, this is {release.read_text().strip()}"
+    return ""
+
+
+def version(text: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in re.findall(r"\d+", text)[:2])
+
+
+def for_guest(fs: Filesystem) -> str:
+    """Assignments, for a shell to source."""
+    words = {"FS": fs.name, "MAKE": fs.make, "CHECK": fs.check, "TYPE": fs.type, "OPTIONS": fs.options}
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in words.items())
+
+
+def plan_line(row: Row) -> str:
+    fs = read_filesystems().get(row.fs)
+    words = [fs.disk or "-", *fs.tools.split(",")] if fs else ["-"]
+    return " ".join([row.name, row.suite, row.fs, *words]).rstrip() + "\n"
+
+
+def main(words: list[str]) -> str:
+    match words:
+        case ["plan", suites, filesystems]:
+            return "".join(plan_line(row) for row in plan(suites, filesystems))
+        case ["prepare", name, out, directory]:
+            fs = read_filesystems()[name]
+            if reason := lacks(fs.needs, Path(out)):
+                (Path(directory) / "skipped").write_text(reason + "\n")
+            else:
+                (Path(directory) / "row").write_text(for_guest(fs))
+            return ""
+    raise MatrixError(__doc__ or "")
+
+
+if __name__ == "__main__":
+    try:
+        sys.stdout.write(main(sys.argv[1:]))
+    except (MatrixError, OSError) as error:
+        print(f"qemu: {error}", file=sys.stderr)
+        sys.exit(2)
