@@ -4,14 +4,17 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 VERBS := run doctor deps fetch apply refresh series check-patches bisectable \
-	build kunit kunit-mod module qemu coverage soak census check
-.PHONY: help mutants clean $(VERBS)
+	build kunit kunit-mod module qemu again coverage soak census check
+.PHONY: help matrix mutants clean $(VERBS)
 
 help: ## this text
 	@sed -n 's/^#% \{0,1\}//p' Makefile
 
 $(VERBS):
 	@scripts/$@
+
+matrix:
+	@SUITE="$${SUITE:-*}" FS="$${FS:-*}" scripts/qemu
 
 mutants:
 	@scripts/mutate
@@ -44,7 +47,10 @@ clean: ## objects and results; the trees, which may hold your work, stay
 #%   make kunit          suites built in, under the tree's own kunit.py
 #%   make kunit-mod      suites as modules in a booted guest
 #%   make module         foliolab.ko, loaded and tested in a booted guest
-#%   make qemu           what 10-fixes mends: red on the base, green on the patched
+#%   make qemu           filesystems under load, base against patched (SUITE= FS= SEED=
+#%                       OPS=; RESUME=out/...: goes on with a run)
+#%   make matrix         the same with every suite on every filesystem
+#%   make again          what failed, or has no result, in the latest of these
 #%   make mutants        do the suites catch planted bugs? (AREA=split, N=2)
 #%   make coverage       which lines and branches the suites run through
 #%   make soak           all suites RUNS=100 times, each time with another seed

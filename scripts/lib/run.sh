@@ -19,7 +19,8 @@ new_run() {
 # that does, for a run inside of another.
 describe_run() {
 	local run=$1 how=$2 out=$3 verb=$4 name repeat=''
-	for name in BASE ARCH CFG STOCK T FUZZ CYCLES KCC SMP MEM APPEND TIMEOUT ACCEL SEED; do
+	for name in BASE ARCH CFG STOCK T FUZZ CYCLES KCC SMP MEM APPEND TIMEOUT ACCEL SEED \
+		SUITE FS FILESYSTEMS OPS KERNELS PATCHED PRISTINE; do
 		[[ -z ${!name:-} || ${!name} == no ]] || repeat+="$name=${!name@Q} "
 	done
 	repeat=${REPEAT:-${repeat}scripts/$verb}

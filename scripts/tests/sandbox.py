@@ -16,6 +16,8 @@ COMMANDS = """awk basename bash cat chmod cmp cp cut date df dirname env find fl
 
 
 class Sandbox(unittest.TestCase):
+    patience = 30       # seconds for a call
+
     def setUp(self) -> None:
         scratch = tempfile.TemporaryDirectory()
         self.addCleanup(scratch.cleanup)
@@ -56,7 +58,7 @@ class Sandbox(unittest.TestCase):
 
     def call(self, words: list[str], **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            words, env=self.env | env, text=True, capture_output=True, timeout=30, stdin=subprocess.DEVNULL
+            words, env=self.env | env, text=True, capture_output=True, timeout=self.patience, stdin=subprocess.DEVNULL
         )
 
     def assert_refused(self, done: subprocess.CompletedProcess[str], *parts: str) -> None:

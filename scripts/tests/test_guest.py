@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What comes back from a guest, and the wrapper that stands before kunit.py's QEMU."""
 
-import json
 import subprocess
 import sys
 import time
@@ -145,36 +144,6 @@ class BootGuest(Sandbox):
     def test_hang_before_init_once_is_forgiven(self) -> None:
         body = '[ -e $DIR/once ] || { >$DIR/once; >$console; sleep 20; }; echo "@done" >$results'
         self.assertEqual(self.boot(body)[0], "done")
-
-
-class FixesTable(Sandbox):
-    """Each reproduction must fail on the base and pass on the patched kernel."""
-
-    def table(self, base: str, patched: str) -> subprocess.CompletedProcess[str]:
-        for which, status in (("base", base), ("patched", patched)):
-            run = self.dir / "run" / which
-            (run / "ktap").mkdir(parents=True)
-            (run / "ktap/fixes.ktap").write_text(f"    # leak: pages of {which}: 7\n")
-            case = {"name": "leak", "status": status}
-            (run / "results.json").write_text(json.dumps({"suites": [{"name": "fixes", "cases": [case]}]}))
-        return self.call([sys.executable, str(SCRIPTS / "lib/fixes_table.py"), str(self.dir / "run")])
-
-    def test_red_and_green(self) -> None:
-        done = self.table("fail", "pass")
-        self.assertEqual(done.returncode, 0)
-        self.assertEqual(done.stdout.splitlines()[-1], "1 passed, 0 failed")
-        self.assertIn("pages of base: 7", done.stdout)
-
-    def test_base_that_does_not_fail(self) -> None:
-        done = self.table("pass", "pass")
-        self.assertEqual(done.returncode, 1)
-        self.assertEqual(done.stdout.splitlines()[-1], "0 passed, 1 failed")
-
-    def test_patch_that_does_not_mend(self) -> None:
-        self.assertEqual(self.table("fail", "fail").returncode, 1)
-
-    def test_missing_is_no_pass(self) -> None:
-        self.assertEqual(self.table("fail", "missing").returncode, 1)
 
 
 if __name__ == "__main__":

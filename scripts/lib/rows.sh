@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced by scripts/qemu: the guests of the rows. A row is a suite on a filesystem; on
+# each kernel it has a guest and the directory of a run, $whole/rows/ROW/KERNEL.
+# shellcheck shell=bash disable=SC2154 # whole, rows and out are the verb's, tools find_tools()'s
+
+# matrix COMMAND...: what the table of the filesystems says.
+matrix() { python3 "$ROOT/scripts/lib/matrix.py" "$@"; }
+
+# has_result DIR: whether a row and kernel need not be run again.
+has_result() {
+	[[ -e $1/skipped ]] || grep -qs '^ "exit": [0-4],$' "$1/results.json"
+}
+
+# forget_failed: what is not as it should be is kept as KERNEL.before and due again.
+forget_failed() {
+	local row failed
+	failed=$(python3 "$ROOT/scripts/lib/matrix_show.py" "$whole" --again)
+	for row in $failed; do
+		set_aside "$whole/rows/$row"
+	done
+}
+
+set_aside() {
+	[[ -e $1 ]] || return 0
+	rm -rf "$1.before"
+	mv "$1" "$1.before"
+}
+
+# use_kernel KERNEL: that whose modules are built and which boots.
+use_kernel() {
+	OUT=${out[$1]} MODULES=$BUILD/qemu/$1
+}
+
+# build_row_modules: the suites, or foliolab.ko alone, where a row wants them.
+build_row_modules() {
+	local kernel what=''
+	[[ $rows != *foliolab.ko* ]] || what=module
+	! grep -q '^kunit ' <<<"$rows" || what=suites
+	[[ -n $what ]] || return 0
+	need_suites
+	for kernel in $KERNELS; do
+		use_kernel "$kernel"
+		build_modules "$what"
+	done
+}
+
+# run_rows: each row on each kernel that has no result there yet.
+run_rows() {
+	local list line name suite fs needs size kernel
+	mapfile -t list <<<"$rows"
+	for line in "${list[@]}"; do
+		read -r name suite fs size needs <<<"$line"
+		for kernel in $KERNELS; do
+			has_result "$whole/rows/$name/$kernel" || run_row "$whole/rows/$name/$kernel"
+		done
+		say ROW "$name" "$(python3 "$ROOT/scripts/lib/matrix_show.py" "$whole" "$name")"
+	done
+}
+
+# run_row DIR: one guest, for what run_rows() has in $suite, $fs, $needs, $size, $kernel.
+# Whatever comes of it is in DIR and of no consequence for the next; only what the host
+# lacks ends the run.
+run_row() {
+	local dir=$1 status=0 extra=''
+	set_aside "$dir"
+	mkdir -p "$dir"
+	use_kernel "$kernel"
+	[[ $fs == - ]] || matrix prepare "$fs" "$OUT" "$dir"
+	[[ ! -e $dir/skipped ]] || return 0
+	disks=()
+	case $suite in
+	fixes) pack_fixes "$dir"; extra=page_owner=on ;;
+	kunit) pack_kunit "$dir" ;;
+	*) pack_part "$dir" ;;
+	esac
+	SUITE=$suite FS=${fs#-} describe_run "$dir" module "$OUT" qemu
+	say BOOT "${dir#"$whole/rows/"}" "$dir/console.log"
+	APPEND="$extra ${APPEND:-}" boot_guest "$dir" "$OUT/arch/x86/boot/bzImage" "$dir/initramfs" "${disks[@]}"
+	rm -f "$dir"/{*.img,initramfs}
+	"$ROOT/scripts/report" "$dir" --expect "$dir/expect" >"$dir/report.log" || status=$?
+	((status != 2)) || die "no verdict on $dir: $(tail -n1 "$dir/report.log")"
+}
+
+# add_disk FILE SERIAL: for the guest, where it knows the disk by its serial.
+add_disk() {
+	disks+=(-drive "if=none,id=$2,format=raw,file=$1,cache=unsafe,discard=unmap"
+		-device "virtio-blk-pci,drive=$2,serial=$2")
+}
+
+# pack_part DIR: a part of scripts/guest/rows with its tools and a blank disk.
+pack_part() {
+	local dir=$1 part=$ROOT/scripts/guest/rows/$suite.sh names pairs
+	"$ROOT/scripts/cases" --tests "$suite" "${part%/*}" >"$dir/expect"
+	printf 'SEED=%s\nOPS=%s\n' "$SEED" "$OPS" >>"$dir/row"
+	pairs=("due=$dir/expect" "row=$dir/row" "parts/$suite.sh=$part"
+		"parts/ktap.inc=$ROOT/scripts/guest/ktap.inc" "parts/row.inc=${part%/*}/row.inc")
+	[[ $needs != *foliolab.ko* ]] || pairs+=("modules/foliolab.ko=$MODULES/module/foliolab.ko")
+	read -ra names <<<"$(sed -n 's/^# needs: //p' "$part") ${needs/foliolab.ko/}"
+	find_tools "${names[@]}"
+	make_initramfs "$dir/initramfs" module "${pairs[@]}" "${tools[@]}"
+	[[ $size != - ]] || return 0
+	truncate -s "$size" "$dir/row.img"
+	add_disk "$dir/row.img" row
+}
+
+# pack_kunit DIR: the suites as modules of this kernel.
+pack_kunit() {
+	"$ROOT/scripts/cases" >"$1/expect"
+	pack_modules "$1" kunit
+}
+
+# pack_fixes DIR: the reproductions, each with a fresh disk.
+pack_fixes() {
+	local dir=$1 fix name kind pairs=()
+	: >"$dir/expect"
+	for fix in "$ROOT"/scripts/guest/fixes/*.sh; do
+		name=$(basename "$fix" .sh)
+		echo "fixes.$name" >>"$dir/expect"
+		pairs+=("fixes/$name.sh=$fix")
+		read -ra kind < <(sed -n 's/^# disk: //p' "$fix") || continue
+		make_disk "$dir/$name.img" "${kind[@]}"
+		add_disk "$dir/$name.img" "$name"
+	done
+	make_initramfs "$dir/initramfs" fixes "${pairs[@]}"
+}
