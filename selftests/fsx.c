@@ -89,23 +89,35 @@ static void print_record(const struct record *rec, bool marked)
 	printf("%s%s\n", rec->err ? " " : "", rec->err ? strerror(-rec->err) : "");
 }
 
-/* The last 20 operations, and before them those that touch the range. */
+static bool touches(const struct record *rec, size_t from, size_t to)
+{
+	size_t low = rec->size_before, high = rec->size_after;
+
+	if (low > high) {
+		low = rec->size_after;
+		high = rec->size_before;
+	}
+	return (rec->off < to && rec->off + rec->len > from) ||
+	       (rec->dest && rec->dest < to && rec->dest + rec->len > from) ||
+	       (low < to && high > from);
+}
+
+/* The last 20 operations, and before them the last 40 that touch the range. */
 void log_print(struct fsx *fsx, size_t from, size_t to)
 {
 	uint64_t first = fsx->number > LOG_RECORDS ? fsx->number - LOG_RECORDS + 1 : 1, n;
 	unsigned int marked = 0;
 
+	for (n = first; n <= fsx->number; n++)
+		marked += touches(&fsx->log[n % LOG_RECORDS], from, to);
 	printf("# operations; > marks those that touch %#zx..%#zx\n", from, to);
 	for (n = first; n <= fsx->number; n++) {
 		const struct record *rec = &fsx->log[n % LOG_RECORDS];
-		size_t end = rec->off + rec->len;
-		bool touches = (rec->off < to && end > from) ||
-			(rec->dest && rec->dest < to && rec->dest + rec->len > from) ||
-			(rec->size_before != rec->size_after &&
-			 (rec->size_before < to || rec->size_after < to));
+		bool mark = touches(rec, from, to);
 
-		if (n + 20 > fsx->number || (touches && marked++ < 100))
-			print_record(rec, touches);
+		if (n + 20 > fsx->number || (mark && marked <= 40))
+			print_record(rec, mark);
+		marked -= mark;
 	}
 }
 
