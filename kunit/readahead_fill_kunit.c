@@ -94,7 +94,7 @@ static void ra_order_layout(struct kunit *test)
 		rf->blank = true;
 		for (i = 0; i < ARRAY_SIZE(starts); i++)
 			check_ra_order(rf, starts[i], 8 * nr, 4 * nr + 1, order + 3, order / 2,
-				       FAR * 2, want);
+				       FAR + FAR / 2, want);
 	}
 #else
 	kunit_skip(test, "page_cache_ra_order() is not exported");
