@@ -247,6 +247,12 @@ long fxt_zone_stat(enum zone_stat_item item);
 #define FXA_SAME	BIT(9)	/* the page of the folio under test that belongs here */
 #define FXA_OTHER	BIT(10)	/* none of these, but not empty */
 
+/*
+ * Of FXA_DIRTY and FXA_YOUNG, what comes through a migration entry, of a split too:
+ * those of 32 bits have no room for it. Such pages are old then, and their folio dirty.
+ */
+#define FXA_KEPT	(IS_ENABLED(CONFIG_64BIT) ? FXA_DIRTY | FXA_YOUNG : 0)
+
 #define FXA_KINDS	(FXA_PAGE | FXA_ZERO | FXA_SWAP | FXA_MIGRATION | FXA_OTHER)
 
 /**
