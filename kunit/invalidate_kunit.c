@@ -13,6 +13,12 @@
 
 #define MAP_AT	ALIGN_DOWN(TASK_SIZE / 4, PMD_SIZE)
 
+/*
+ * A page of a file to be truncated while it is mapped: with 32 bits
+ * unmap_mapping_range() takes positions modulo 4 GiB, see found.rst.
+ */
+#define MAPPED	(IS_ENABLED(CONFIG_64BIT) ? FIRST : 1024UL)
+
 KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
 /* invalidate_mapping_pages() takes the folios that lie whole in the range. */
@@ -444,19 +450,19 @@ static void truncate_takes_cow_punch_keeps(struct kunit *test)
 	const pgoff_t pages = 1UL << order;
 	/* The page before the hole, the first and the last one in it. */
 	const pgoff_t page[] = { 0, 1, pages };
-	const loff_t size = FXT_POS(FIRST - 1) + (order & 1 ? 9 : PAGE_SIZE);
+	const loff_t size = FXT_POS(MAPPED - 1) + (order & 1 ? 9 : PAGE_SIZE);
 
-	fxt_add_folio(fx, FIRST - 1, 0, 0);
-	fxt_add_folio(fx, FIRST, order, 0);
+	fxt_add_folio(fx, MAPPED - 1, 0, 0);
+	fxt_add_folio(fx, MAPPED, order, 0);
 	fxt_switch_mm(fxt_new_mm(test));
-	fxt_mmap(fx, MAP_AT, FIRST - 1, pages + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	fxt_mmap(fx, MAP_AT, MAPPED - 1, pages + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	fxt_touch(test, MAP_AT, pages + 1, false);
 	/* No stamp has the top bit clear. */
 	for (i = 0; i < 3; i++)
 		KUNIT_ASSERT_EQ(test, 0, put_user(5, (u8 __user *)MAP_AT + page[i] * PAGE_SIZE));
 
-	truncate_pagecache_range(&fx->inode, FXT_POS(FIRST), FXT_POS(FIRST + pages) - 1);
-	expect_empty(fx, FIRST, FIRST + pages);
+	truncate_pagecache_range(&fx->inode, FXT_POS(MAPPED), FXT_POS(MAPPED + pages) - 1);
+	expect_empty(fx, MAPPED, MAPPED + pages);
 	for (i = 0; i < 3; i++)
 		KUNIT_EXPECT_EQ_MSG(test, 5, read_user(MAP_AT + page[i] * PAGE_SIZE),
 				    "page %lu", page[i]);
@@ -465,8 +471,8 @@ static void truncate_takes_cow_punch_keeps(struct kunit *test)
 	for (i = 0; i < 3; i++)
 		KUNIT_EXPECT_EQ_MSG(test, i ? -EFAULT : 5,
 				    read_user(MAP_AT + page[i] * PAGE_SIZE), "page %lu", page[i]);
-	fxt_expect_stamped(fx, FXT_POS(FIRST - 1), size);
-	fxt_expect_zeroed(fx, size, FXT_POS(FIRST));
+	fxt_expect_stamped(fx, FXT_POS(MAPPED - 1), size);
+	fxt_expect_zeroed(fx, size, FXT_POS(MAPPED));
 }
 
 /*
@@ -505,18 +511,18 @@ static void pagecache_isize_extended_protects(struct kunit *test)
 	fxt_switch_mm(fxt_new_mm(test));
 	for (order = 0; order <= min(9u, MAX_PAGECACHE_ORDER); order++) {
 		for (blkbits = 9; blkbits <= PAGE_SHIFT; blkbits += PAGE_SHIFT - 9) {
-			const pgoff_t pages = 1UL << order, end = FIRST + pages;
+			const pgoff_t pages = 1UL << order, end = MAPPED + pages;
 			const loff_t from = FXT_POS(end - 1) + param->from;
 			const loff_t to = from + param->by;
 			const bool acts = param->acts && blkbits < PAGE_SHIFT;
 			const unsigned long last = MAP_AT + ((pages - 1) << PAGE_SHIFT);
 
 			fx->inode.i_blkbits = blkbits;
-			fxt_add_folio(fx, FIRST, order, 0);
-			fxt_mmap(fx, MAP_AT, FIRST, pages, PROT_READ | PROT_WRITE, MAP_SHARED);
+			fxt_add_folio(fx, MAPPED, order, 0);
+			fxt_mmap(fx, MAP_AT, MAPPED, pages, PROT_READ | PROT_WRITE, MAP_SHARED);
 			fxt_touch(test, MAP_AT, pages, false);
 			fxt_touch(test, last, 1, true);
-			folio_put(get_folio(fx, FIRST, order));
+			folio_put(get_folio(fx, MAPPED, order));
 
 			fxt_forget_calls(fx);
 			if (order & 1 && to > FXT_POS(end)) {
@@ -529,11 +535,11 @@ static void pagecache_isize_extended_protects(struct kunit *test)
 			/* What the page tables knew to be dirty, the folio now knows. */
 			KUNIT_EXPECT_EQ(test, acts, fxt_count_calls(fx, FXT_DIRTY_FOLIO));
 			if (acts && COMPAT_ISIZE_EXTENDED_ZEROES) {
-				fxt_expect_stamped(fx, FXT_POS(FIRST), from);
+				fxt_expect_stamped(fx, FXT_POS(MAPPED), from);
 				fxt_expect_zeroed(fx, from, min(to, FXT_POS(end)));
 				fxt_expect_stamped(fx, min(to, FXT_POS(end)), FXT_POS(end));
 			} else {
-				fxt_expect_stamped(fx, FXT_POS(FIRST), FXT_POS(end));
+				fxt_expect_stamped(fx, FXT_POS(MAPPED), FXT_POS(end));
 			}
 			fxt_forget_calls(fx);
 			fxt_touch(test, last, 1, true);
@@ -542,10 +548,10 @@ static void pagecache_isize_extended_protects(struct kunit *test)
 			/* Neither mapped nor dirty: nothing to do. */
 			KUNIT_ASSERT_EQ(test, 0, vm_munmap(MAP_AT, pages << PAGE_SHIFT));
 			start_over(fx);
-			fxt_add_folio(fx, FIRST, order, 0);
+			fxt_add_folio(fx, MAPPED, order, 0);
 			i_size_write(&fx->inode, max(from, to));
 			pagecache_isize_extended(&fx->inode, from, to);
-			fxt_expect_stamped(fx, FXT_POS(FIRST), FXT_POS(end));
+			fxt_expect_stamped(fx, FXT_POS(MAPPED), FXT_POS(end));
 			expect_folios(fx, false);
 			start_over(fx);
 			i_size_write(&fx->inode, max(from, to));
