@@ -10,7 +10,7 @@
 #include "failure_model.h"
 #include "fixture_iomap.h"
 
-KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
+KUNIT_ARRAY_PARAM_DESC(order, failure_orders, desc);
 
 /* generic_perform_write() on a filesystem that keeps its bytes in the page cache alone. */
 

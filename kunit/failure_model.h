@@ -14,6 +14,14 @@
 /* More than any call here allocates. */
 #define MAX_NTH		400
 
+/*
+ * For what takes seconds with every order: a page, the orders that have no room for all
+ * of the state of a large folio, an XArray node as a whole, and more than one.
+ */
+static const struct fxt_order_param failure_orders[] __maybe_unused = {
+	{ "order=0", 0 }, { "order=1", 1 }, { "order=2", 2 }, { "order=6", 6 }, { "order=9", 9 },
+};
+
 /**
  * struct trials - one call, each of its allocations failed in turn
  * @test: the case

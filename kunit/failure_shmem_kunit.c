@@ -12,7 +12,7 @@
 
 #define MAP_AT		ALIGN_DOWN(TASK_SIZE / 4, PMD_SIZE)
 
-KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
+KUNIT_ARRAY_PARAM_DESC(order, failure_orders, desc);
 
 /* What a trial begins with: an empty file of a mount that gives the largest folios. */
 static struct folio_fixture *new_file(struct kunit *test)
