@@ -35,7 +35,7 @@ static bool migrates_whole(unsigned int order)
 static void need_whole_migration(struct kunit *test, unsigned int order)
 {
 	if (!migrates_whole(order))
-		kunit_skip(test, "needs migration entries of PMDs for order %u", order);
+		fxt_need_pmd_migration(test);
 }
 
 /*
@@ -521,8 +521,8 @@ static void release_folio(void *data)
 /* Puts migration entries wherever the folio is mapped; held from then on. */
 static void freeze(struct fxa *f)
 {
-	if (f->pmd && !thp_migration_supported())
-		kunit_skip(f->test, "needs migration entries of PMDs");
+	if (f->pmd)
+		fxt_need_pmd_migration(f->test);
 	fxa_drain();
 	folio_get(f->folio);
 	f->held = f->folio;

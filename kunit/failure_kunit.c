@@ -639,8 +639,8 @@ static void migrate_each_failure(struct kunit *test)
 	struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
 	struct trials t = start_trials(fx);
 
-	if (order >= HPAGE_PMD_ORDER && !thp_migration_supported())
-		kunit_skip(test, "needs migration entries of PMDs for order %u", order);
+	if (order >= HPAGE_PMD_ORDER)
+		fxt_need_pmd_migration(test);
 	first_trial(&t, "migrate_pages");
 	while (next_trial(&t)) {
 		unsigned int moved = 0;

@@ -122,6 +122,13 @@ static inline void fxt_need_large_folios(struct kunit *test)
 		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
 }
 
+/* Skips the case where a folio that a PMD maps is split before it migrates. */
+static inline void fxt_need_pmd_migration(struct kunit *test)
+{
+	if (!thp_migration_supported())
+		kunit_skip(test, "needs migration entries of PMDs");
+}
+
 /* The order of the running case; skips it where the page cache cannot have it. */
 static inline unsigned int fxt_order(struct kunit *test)
 {

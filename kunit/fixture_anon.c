@@ -86,8 +86,8 @@ struct fxa *fxa_start(struct kunit *test, unsigned int order, bool pmd)
 {
 	struct fxa *f;
 
-	if (order && !IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	if (order)
+		fxt_need_large_folios(test);
 	if (order == FXA_PMD_ORDER && PMD_ORDER != FXA_PMD_ORDER)
 		kunit_skip(test, "needs a PMD of order %u", FXA_PMD_ORDER);
 	if (order == FXA_PMD_ORDER && !has_transparent_hugepage())

@@ -364,8 +364,7 @@ static inline unsigned int pmd_order(struct kunit *test)
 {
 	const unsigned int order = PMD_ORDER;
 
-	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
+	fxt_need_large_folios(test);
 	if (!has_transparent_hugepage())
 		kunit_skip(test, "needs a CPU that maps large pages");
 	if (order > MAX_PAGECACHE_ORDER || (1UL << order) > MAX_NR)

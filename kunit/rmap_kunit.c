@@ -190,8 +190,8 @@ static void try_to_migrate_every_mapping(struct kunit *test)
 	struct fxa *f = r->f;
 	unsigned int i;
 
-	if (r->views[3].pmd && !thp_migration_supported())
-		kunit_skip(test, "needs migration entries of PMDs");
+	if (r->views[3].pmd)
+		fxt_need_pmd_migration(test);
 	folio_get(r->folio);
 	f->held = r->folio;
 	f->held_refs = 1;

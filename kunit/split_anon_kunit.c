@@ -203,7 +203,7 @@ static long anon_pages_of(struct mm_struct *mm)
  */
 static bool dirty_is_kept(const struct fxt_pte *was, const struct fxt_pte *is)
 {
-	if (IS_ENABLED(CONFIG_64BIT) || !was->dirty || is->dirty)
+	if (FXA_KEPT & FXA_DIRTY || !was->dirty || is->dirty)
 		return was->dirty == is->dirty;
 	return is->page && folio_test_dirty(page_folio(is->page));
 }
