@@ -4,12 +4,21 @@
 
   scripts/lib/matrix.py plan SUITES FILESYSTEMS   the rows that these patterns mean, a line
                                                   each: row, suite, filesystem, its disk, its tools
-  scripts/lib/matrix.py prepare FILESYSTEM OUT DIR  writes DIR/row, which tells the guest's shell
-                                                  of it, or DIR/skipped: why the kernel in OUT
-                                                  cannot have it
+  scripts/lib/matrix.py config SUITES FILESYSTEMS   "qemu" when one of them wants an option of
+                                                  that fragment
+  scripts/lib/matrix.py prepare SUITE FILESYSTEM OUT DIR  writes DIR/row, which tells the guest's
+                                                  shell of it, or DIR/skipped: why the kernel
+                                                  in OUT cannot have it
 
 Patterns are as in a shell, parted by spaces or commas; "" is the default. A suite is a
-part in scripts/guest/rows/, or one of those below, which want no filesystem.
+part in scripts/guest/rows/, or one of those below, which want no filesystem. A part
+says in its first comments what it wants:
+
+  # on: KINDS         the kinds of filesystem it runs on (default: disk memory);
+                      "-": on none, it is one row
+  # kernel: OPTIONS   as in the column "needs" of filesystems.tsv
+  # needs: TOOLS      besides those of the filesystem
+  # append: WORDS     for the command line of the kernel
 """
 from __future__ import annotations
 
@@ -24,6 +33,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = Path(os.environ.get("FILESYSTEMS") or ROOT / "scripts/lib/filesystems.tsv")
 PARTS = ROOT / "scripts/guest/rows"
+FRAGMENT = ROOT / "scripts/configs/qemu.config"
 ALONE = ["fixes", "kunit"]      # suites without a filesystem
 NO_FILESYSTEM = "-"
 DEFAULT_SUITES = "kunit fsx fixes"
@@ -38,6 +48,7 @@ class MatrixError(Exception):
 class Filesystem:
     """A line of filesystems.tsv."""
     name: str
+    kind: str
     needs: str
     tools: str
     disk: str
@@ -76,6 +87,13 @@ def read_suites(parts: Path = PARTS) -> list[str]:
     return ALONE + sorted(path.stem for path in parts.glob("*.sh"))
 
 
+def wants(suite: str, what: str, default: str = "") -> str:
+    """What a part says of itself."""
+    part = PARTS / f"{suite}.sh"
+    found = re.search(rf"^# {what}: (.*)$", part.read_text() if part.exists() else "# on: -", re.M)
+    return found[1] if found else default
+
+
 def choose(variable: str, patterns: str, names: list[str]) -> list[str]:
     """The names that match, in their order; a pattern that matches none is an error."""
     wanted = re.split(r"[\s,]+", patterns.strip())
@@ -86,19 +104,36 @@ def choose(variable: str, patterns: str, names: list[str]) -> list[str]:
 
 
 def plan(suites: str, filesystems: str) -> list[Row]:
-    """Every suite on every filesystem, those that want none once. Who names filesystems
-    but no suite means all that run on one."""
-    known = read_suites()
-    suites = suites or (" ".join(known[len(ALONE):]) if filesystems else DEFAULT_SUITES)
-    chosen = choose("FS", filesystems or DEFAULT_FILESYSTEMS, [*read_filesystems()])
+    """Every suite on every filesystem of a kind it knows, those that want none once. Who
+    names filesystems but no suite means all that run on one."""
+    known, table = read_suites(), read_filesystems()
+    kinds = {suite: wants(suite, "on", "disk memory").split() for suite in known}
+    suites = suites or (" ".join(suite for suite in known if kinds[suite] != ["-"]) if filesystems else DEFAULT_SUITES)
+    chosen = choose("FS", filesystems or DEFAULT_FILESYSTEMS, [*table])
     rows: list[Row] = []
     for suite in choose("SUITE", suites, known):
-        rows += [Row(suite)] if suite in ALONE else [Row(suite, fs) for fs in chosen]
+        rows += [Row(suite)] if kinds[suite] == ["-"] else [
+            Row(suite, fs) for fs in chosen if table[fs].kind in kinds[suite]]
+    if not rows:
+        raise MatrixError(f"SUITE={suites} runs on none of FS={filesystems}; "
+                          "the first lines of scripts/guest/rows/*.sh say on what")
     return rows
 
 
+def needs_of(row: Row) -> str:
+    """All that a row wants of a kernel."""
+    fs = read_filesystems().get(row.fs)
+    return ",".join(filter(None, [fs.needs if fs else "", wants(row.suite, "kernel")]))
+
+
+def config(rows: list[Row]) -> str:
+    """The default kernel has what most rows want, this fragment what the others do."""
+    options = set(re.findall(r"^CONFIG_(\w+)=", FRAGMENT.read_text(), re.M))
+    return "qemu\n" if any(options & set(needs_of(row).split(",")) for row in rows) else ""
+
+
 def lacks(needs: str, out: Path) -> str:
-    """The first of what a filesystem needs that the kernel built in OUT has not."""
+    """The first of what a row needs that the kernel built in OUT has not."""
     config = (out / ".config").read_text()
     release = out / "include/config/kernel.release"
     for need in filter(None, needs.split(",")):
@@ -130,12 +165,14 @@ def main(words: list[str]) -> str:
     match words:
         case ["plan", suites, filesystems]:
             return "".join(plan_line(row) for row in plan(suites, filesystems))
-        case ["prepare", name, out, directory]:
-            fs = read_filesystems()[name]
-            if reason := lacks(fs.needs, Path(out)):
+        case ["config", suites, filesystems]:
+            return config(plan(suites, filesystems))
+        case ["prepare", suite, name, out, directory]:
+            fs = read_filesystems().get(name)
+            if reason := lacks(needs_of(Row(suite, name)), Path(out)):
                 (Path(directory) / "skipped").write_text(reason + "\n")
             else:
-                (Path(directory) / "row").write_text(for_guest(fs))
+                (Path(directory) / "row").write_text(for_guest(fs) if fs else "")
             return ""
     raise MatrixError(__doc__ or "")
 

@@ -65,13 +65,16 @@ run_row() {
 	set_aside "$dir"
 	mkdir -p "$dir"
 	use_kernel "$kernel"
-	[[ $fs == - ]] || matrix prepare "$fs" "$OUT" "$dir"
+	matrix prepare "$suite" "$fs" "$OUT" "$dir"
 	[[ ! -e $dir/skipped ]] || return 0
 	disks=()
 	case $suite in
 	fixes) pack_fixes "$dir"; extra=page_owner=on ;;
 	kunit) pack_kunit "$dir" ;;
-	*) pack_part "$dir" ;;
+	*)
+		pack_part "$dir"
+		extra=$(sed -n 's/^# append: //p' "$ROOT/scripts/guest/rows/$suite.sh")
+		;;
 	esac
 	SUITE=$suite FS=${fs#-} describe_run "$dir" module "$OUT" qemu
 	say BOOT "${dir#"$whole/rows/"}" "$dir/console.log"

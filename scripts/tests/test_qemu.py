@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import unittest
+import unittest.mock
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -99,12 +100,13 @@ class Tables(Sandbox):
         tools = re.findall(r"^([\w-]+)\t", (SCRIPTS / "lib/guest_tools.tsv").read_text(), re.M)
         for fs in matrix.read_filesystems().values():
             self.assertLessEqual(set(filter(None, fs.tools.split(","))), {*tools, "foliolab.ko"}, fs.name)
+            self.assertEqual(bool(fs.disk), fs.kind == "disk", fs.name)
             self.assertEqual(bool(fs.disk), bool(fs.make), fs.name)
             self.assertEqual(bool(fs.disk), bool(fs.check), f"{fs.name}: a disk wants to be checked")
 
     def test_bad_lines_are_named(self) -> None:
         table = self.dir / "table.tsv"
-        for text, said in (("a\tb\n", ":1 has 2 columns"), ("#\na\t-\t-\t-\t-\t-\ta\t-\n" * 2, ":4: a is there twice")):
+        for text, said in (("a\tb\n", ":1 has 2 columns"), ("#\na\tmemory\t-\t-\t-\t-\t-\ta\t-\n" * 2, ":4: a is there twice")):
             table.write_text(text)
             with self.assertRaisesRegex(matrix.MatrixError, said):
                 matrix.read_filesystems(table)
@@ -121,6 +123,22 @@ class Tables(Sandbox):
         self.assertEqual(names("", "tmpfs"), ["tmpfs-fsx", "tmpfs-metadata", "tmpfs-verify"])
         self.assertEqual(names("fsx,kunit", "xfs-??k"), ["kunit", "xfs-16k-fsx", "xfs-64k-fsx"])
         self.assertEqual(len(names("*", "*")), 2 + 3 * len(matrix.read_filesystems()))
+
+    def test_a_suite_says_what_it_wants(self) -> None:
+        for suite in matrix.read_suites()[len(matrix.ALONE):]:
+            kinds = set(matrix.wants(suite, "on", "disk memory").split())
+            known = {fs.kind for fs in matrix.read_filesystems().values()}
+            self.assertTrue(kinds == {"-"} or kinds <= known, f"{suite} is on: {kinds}")
+        with self.assertRaisesRegex(matrix.MatrixError, "SUITE=kunit,fsx runs on none|is none of"):
+            matrix.plan("kunit,nosuite", "xfs")
+
+    def test_the_fragment_for_rows_that_want_it(self) -> None:
+        self.assertEqual(matrix.config(matrix.plan("", "")), "")
+        table = self.dir / "fragment"
+        table.write_text("CONFIG_EXT4_FS=y\n")
+        with unittest.mock.patch.object(matrix, "FRAGMENT", table):
+            self.assertEqual(matrix.config(matrix.plan("fsx", "xfs,ext4")), "qemu\n")
+            self.assertEqual(matrix.config(matrix.plan("fsx", "xfs")), "")
 
     def test_what_a_kernel_lacks(self) -> None:
         out = self.dir / "out"
