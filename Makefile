@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 VERBS := run doctor deps fetch apply refresh series check-patches bisectable \
-	build kunit kunit-mod module qemu again coverage soak census check
+	build kunit kunit-mod module qemu again shell gdb coverage soak census check
 .PHONY: help matrix mutants clean $(VERBS)
 
 help: ## this text
@@ -51,6 +51,8 @@ clean: ## objects and results; the trees, which may hold your work, stay
 #%                       OPS=; RESUME=out/...: goes on with a run)
 #%   make matrix         the same with every suite on every filesystem
 #%   make again          what failed, or has no result, in the latest of these
+#%   make shell, gdb     the guest of the latest run again, for a terminal or for gdb
+#%                       (RUN=out/...)
 #%   make mutants        do the suites catch planted bugs? (AREA=split, N=2)
 #%   make coverage       which lines and branches the suites run through
 #%   make soak           all suites RUNS=100 times, each time with another seed

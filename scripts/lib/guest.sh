@@ -52,30 +52,78 @@ qemu_machine() {
 # booted once more: it says nothing of what is tested, unless it comes twice.
 boot_guest() {
 	run_guest "$@"
-	if grep -qx timeout "$1/guest.status" && ! grep -qa 'Run /init' "$1/console.log"; then
+	if grep -qx timeout "$1/guest.status" && ! has_init "$1"; then
 		mv "$1/console.log" "$1/console.log.1"
 		warn "the guest never reached its init; booting once more"
 		run_guest "$@"
 	fi
 }
 
+# has_init RUN: whether its guest got as far as its first process.
+has_init() { grep -qa 'Run /init' "$1/console.log" 2>/dev/null; }
+
+# await_init RUN: ends the guest that has none by then, long before its TIMEOUT.
+# timeout(1) takes the signal for that of its own clock.
+await_init() {
+	SECONDS=0
+	while kill -0 "$guest" 2>/dev/null && ! has_init "$1"; do
+		((SECONDS < ${BOOT_TIMEOUT:-240})) || { kill -ALRM "$guest"; break; }
+		sleep 1
+	done
+}
+
+# to_terminal: make shell: the guest is the user's, and the verb ends with it.
+to_terminal() {
+	"${command[@]}" || true
+	leave
+}
+
+# to_gdb KERNEL: make gdb: the guest waits for gdb before its first instruction, and
+# does not outlive it.
+to_gdb() {
+	local socket=$run/gdb words
+	"${command[@]}" -S -gdb "unix:$socket,server=on,wait=off" </dev/null >"$run/qemu.log" 2>&1 &
+	guest=$!
+	while [[ ! -S $socket ]] && kill -0 "$guest" 2>/dev/null; do sleep 0.1; done
+	say CONSOLE gdb "$run/console.log"
+	read -ra words <<<"${GDB:-gdb}"
+	"${words[0]}" -ex "target remote $socket" "${words[@]:1}" "${1%/arch/*}/vmlinux" || true
+	leave
+}
+
+# leave: ends the verb without a verdict.
+leave() {
+	trap end_guest EXIT
+	exit 0
+}
+
 run_guest() {
 	local run=$1 kernel=$2 initramfs=$3 words machine command status=0
+	local console="file,id=console,path=$run/console.log" limit=(timeout -k 5 "${TIMEOUT:-300}")
 	shift 3
 	echo error >"$run/guest.status"
 	words=$(qemu_machine "$kernel")
 	mapfile -t machine <<<"$words"
 	: >"$run/results.raw"
+	case ${GUEST:-} in
+	shell) console=stdio,id=console,mux=on,signal=off limit=() APPEND+=' foliolab.shell' ;;
+	gdb) limit=() ;;
+	esac
 	# shellcheck disable=SC2054 # commas are QEMU's
-	command=(timeout -k 5 "${TIMEOUT:-300}" qemu-system-x86_64 "${machine[@]}"
+	command=("${limit[@]}" qemu-system-x86_64 "${machine[@]}"
 		-kernel "$kernel" -initrd "$initramfs"
 		-append "console=ttyS0 panic=-1 oops=panic no_timer_check ${APPEND:-}"
-		-chardev "file,id=console,path=$run/console.log" -serial chardev:console
+		-chardev "$console" -serial chardev:console
 		-device virtio-serial-pci -chardev "file,id=results,path=$run/results.raw"
 		-device virtserialport,chardev=results,name=foliolab.results "$@")
 	show "${command[@]}"
+	case ${GUEST:-} in
+	shell) command+=(-mon chardev=console); to_terminal ;;
+	gdb) to_gdb "$kernel" ;;
+	esac
 	"${command[@]}" </dev/null >"$run/qemu.log" 2>&1 &
 	guest=$!
+	await_init "$run" </dev/null >/dev/null 2>&1 &
 	wait "$guest" || status=$?
 	guest=''
 	case $status in

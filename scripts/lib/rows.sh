@@ -50,6 +50,8 @@ run_rows() {
 	mapfile -t list <<<"$rows"
 	for line in "${list[@]}"; do
 		read -r name suite fs size needs <<<"$line"
+		mkdir -p "$whole/rows/$name"
+		write_repro "$whole/rows/$name" "$(SUITE=$suite FS=${fs#-} command_again qemu)"
 		for kernel in $KERNELS; do
 			has_result "$whole/rows/$name/$kernel" || run_row "$whole/rows/$name/$kernel"
 		done
@@ -76,7 +78,7 @@ run_row() {
 		extra=$(sed -n 's/^# append: //p' "$ROOT/scripts/guest/rows/$suite.sh")
 		;;
 	esac
-	SUITE=$suite FS=${fs#-} describe_run "$dir" module "$OUT" qemu
+	KERNELS=$kernel SUITE=$suite FS=${fs#-} describe_run "$dir" module "$OUT" qemu
 	say BOOT "${dir#"$whole/rows/"}" "$dir/console.log"
 	APPEND="$extra ${APPEND:-}" boot_guest "$dir" "$OUT/arch/x86/boot/bzImage" "$dir/initramfs" "${disks[@]}"
 	rm -f "$dir"/{*.img,initramfs}

@@ -14,24 +14,34 @@ new_run() {
 	echo "$dir"
 }
 
-# describe_run RUN HOW OUT VERB: writes meta.json and repro.sh. What the verb
-# was told by its environment is what repeats the run; REPEAT= is another command
-# that does, for a run inside of another.
+# describe_run RUN HOW OUT VERB: writes meta.json and repro.sh. REPEAT= is another
+# command that repeats the run than the verb, for a run inside of another.
 describe_run() {
-	local run=$1 how=$2 out=$3 verb=$4 name repeat=''
-	for name in BASE ARCH CFG STOCK T FUZZ CYCLES KCC SMP MEM APPEND TIMEOUT ACCEL SEED \
-		SUITE FS FILESYSTEMS OPS KERNELS PATCHED PRISTINE; do
-		[[ -z ${!name:-} || ${!name} == no ]] || repeat+="$name=${!name@Q} "
-	done
-	repeat=${REPEAT:-${repeat}scripts/$verb}
+	local run=$1 how=$2 out=$3 repeat
+	repeat=${REPEAT:-$(command_again "$4")}
 	RUN=$run HOW=$how OUT=$out REPEAT=$repeat \
 		SOURCE=$BUILD/source-$BASE.meta SERIES=$(series_dir) \
 		COMPILER=$(${KCC:-gcc} --version | head -n1) QEMU=$(qemu-system-x86_64 --version | head -n1) \
 		ACCELERATOR=$(choose_accel "$out/arch/x86/boot/bzImage") \
 		COMMIT=$(git -C "$ROOT" describe --always --dirty 2>/dev/null || echo unknown) \
 		python3 "$ROOT/scripts/lib/describe.py"
-	printf '#!/bin/sh\n# Repeats this run.\ncd %q && exec env %s\n' "$ROOT" "$repeat" >"$run/repro.sh"
-	chmod +x "$run/repro.sh"
+	write_repro "$run" "$repeat"
+}
+
+# command_again VERB: with what it was told by its environment.
+command_again() {
+	local name
+	for name in BASE ARCH CFG STOCK T FUZZ CYCLES KCC SMP MEM APPEND TIMEOUT ACCEL SEED \
+		SUITE FS FILESYSTEMS OPS KERNELS PATCHED PRISTINE; do
+		[[ -z ${!name:-} || ${!name} == no ]] || printf '%s=%s ' "$name" "${!name@Q}"
+	done
+	echo "scripts/$1"
+}
+
+# write_repro DIR COMMAND
+write_repro() {
+	printf '#!/bin/sh\n# Repeats this run.\ncd %q && exec env %s\n' "$ROOT" "$2" >"$1/repro.sh"
+	chmod +x "$1/repro.sh"
 }
 
 # kunit_filter: what T= means, as parameters of the guest's kernel.

@@ -103,10 +103,11 @@ class BootGuest(Sandbox):
     esac; done
     '''
 
-    def boot(self, body: str) -> tuple[str, str]:
+    def boot(self, body: str, **environment: str) -> tuple[str, str]:
         self.stub("qemu-system-x86_64", self.FILES + body)
         (self.dir / "run").mkdir()
-        done = self.shell('boot_guest "$DIR/run" kernel initramfs', "guest", ACCEL="tcg", TIMEOUT="1")
+        done = self.shell('boot_guest "$DIR/run" kernel initramfs', "guest",
+                          **{"ACCEL": "tcg", "TIMEOUT": "1", **environment})
         self.assertEqual(done.returncode, 0, done)
         return (self.dir / "run/guest.status").read_text().strip(), done.stderr
 
@@ -124,6 +125,13 @@ class BootGuest(Sandbox):
     def test_hang_in_a_job_is_final(self) -> None:
         self.assertEqual(self.boot("echo 'Run /init as init process' >$console; sleep 20"), ("timeout", ""))
         self.assertEqual(len(self.calls()), 1)
+
+    def test_hang_before_init_does_not_take_the_whole_time(self) -> None:
+        started = time.monotonic()
+        status, said = self.boot("echo 'Linux version' >$console; sleep 300", TIMEOUT="300", BOOT_TIMEOUT="1")
+        self.assertEqual((status, len(self.calls())), ("timeout", 2))
+        self.assertIn("never reached its init", said)
+        self.assertLess(time.monotonic() - started, 60)
 
     def going(self, console: str) -> bool:
         (self.dir / "console.log").write_text(console)
