@@ -123,7 +123,7 @@ run_guest() {
 	esac
 	"${command[@]}" </dev/null >"$run/qemu.log" 2>&1 &
 	guest=$!
-	await_init "$run" </dev/null >/dev/null 2>&1 &
+	await_init "$run" </dev/null >/dev/null 2>&1 9>&- &
 	wait "$guest" || status=$?
 	guest=''
 	case $status in

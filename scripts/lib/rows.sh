@@ -44,7 +44,7 @@ build_row_modules() {
 	done
 }
 
-# run_rows: each row on each kernel that has no result there yet.
+# run_rows: each row on each kernel that has no result there yet, on both at once.
 run_rows() {
 	local list line name suite fs needs size kernel
 	mapfile -t list <<<"$rows"
@@ -55,15 +55,31 @@ run_rows() {
 		for kernel in $KERNELS; do
 			has_result "$whole/rows/$name/$kernel" || run_row "$whole/rows/$name/$kernel"
 		done
+		await_rows
 		say ROW "$name" "$(python3 "$ROOT/scripts/lib/matrix_show.py" "$whole" "$name")"
 	done
 }
 
+# await_rows: ends with the first that could not be run at all.
+await_rows() {
+	local pid
+	for pid in "${running[@]}"; do
+		wait "$pid" || exit
+	done
+	running=()
+}
+
+# end_rows: the guests that run are ended with the verb.
+running=()
+end_rows() {
+	((${#running[@]} == 0)) || kill "${running[@]}" 2>/dev/null || true
+	wait
+}
+
 # run_row DIR: one guest, for what run_rows() has in $suite, $fs, $needs, $size, $kernel.
-# Whatever comes of it is in DIR and of no consequence for the next; only what the host
-# lacks ends the run.
+# It is packed here, one after the other, and boots in the background.
 run_row() {
-	local dir=$1 status=0 extra=''
+	local dir=$1 extra=''
 	set_aside "$dir"
 	mkdir -p "$dir"
 	use_kernel "$kernel"
@@ -80,7 +96,21 @@ run_row() {
 	esac
 	KERNELS=$kernel SUITE=$suite FS=${fs#-} describe_run "$dir" module "$OUT" qemu
 	say BOOT "${dir#"$whole/rows/"}" "$dir/console.log"
-	APPEND="$extra ${APPEND:-}" boot_guest "$dir" "$OUT/arch/x86/boot/bzImage" "$dir/initramfs" "${disks[@]}"
+	if [[ -n ${GUEST:-} ]]; then # make shell, make gdb: it wants the terminal
+		boot_row "$dir" "$extra"
+		return
+	fi
+	boot_row "$dir" "$extra" &
+	running+=($!)
+}
+
+# boot_row DIR EXTRA: whatever comes of it is in DIR and of no consequence for the next;
+# only what the host lacks ends the run.
+boot_row() {
+	local dir=$1 status=0
+	trap 'exit 5' INT TERM
+	trap end_guest EXIT
+	APPEND="$2 ${APPEND:-}" boot_guest "$dir" "$OUT/arch/x86/boot/bzImage" "$dir/initramfs" "${disks[@]}"
 	rm -f "$dir"/{*.img,initramfs}
 	"$ROOT/scripts/report" "$dir" --expect "$dir/expect" >"$dir/report.log" || status=$?
 	((status != 2)) || die "no verdict on $dir: $(tail -n1 "$dir/report.log")"

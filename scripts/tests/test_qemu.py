@@ -224,10 +224,10 @@ class Engine(Sandbox):
     def run_dir(self) -> Path:
         return (self.dir / "out/latest-qemu-7.3").resolve()
 
-    def boots(self) -> list[str]:
-        """Row and kernel of each guest, in their order."""
-        return [found[1] for call in self.calls()
-                if (found := re.search(r"id=console,path=\S*/rows/(\S+)/console\.log", call))]
+    def boots(self, before: int = 0) -> list[str]:
+        """Row and kernel of each guest after so many, sorted: a row's two boot at once."""
+        return sorted([found[1] for call in self.calls()
+                       if (found := re.search(r"id=console,path=\S*/rows/(\S+)/console\.log", call))][before:])
 
     def test_all_pass(self) -> None:
         said = self.qemu(0, "2 passed, 0 failed")
@@ -256,10 +256,14 @@ class Engine(Sandbox):
     def test_repro_repeats_just_the_row(self) -> None:
         self.qemu(0, "2 passed, 0 failed", SEED="7")
         before = len(self.boots())
-        done = self.call([str(self.run_dir / "rows/tmpfs-within-fsx/patched/repro.sh")])
+        row = self.run_dir / "rows/tmpfs-within-fsx"
+        done = self.call([str(row / "repro.sh")])
         self.assertEqual(done.stdout.splitlines()[-1], "1 passed, 0 failed")
-        self.assertEqual(self.boots()[before:], ["tmpfs-within-fsx/base", "tmpfs-within-fsx/patched"])
+        self.assertEqual(self.boots(before), ["tmpfs-within-fsx/base", "tmpfs-within-fsx/patched"])
         self.assertIn("SEED=7\n", (self.dir / "row.tmpfs-within-fsx.patched").read_text())
+        before = len(self.boots())
+        self.assertEqual(self.call([str(row / "patched/repro.sh")]).returncode, 0)
+        self.assertEqual(self.boots(before), ["tmpfs-within-fsx/patched"])
 
     def test_new_failure_known_and_fixed(self) -> None:
         self.behave(tmpfs_fsx__patched="fail:check", tmpfs_within_fsx__base="fail:check",
@@ -314,7 +318,7 @@ class Engine(Sandbox):
         self.assertEqual(self.boots(), ["tmpfs-fsx/patched", "tmpfs-within-fsx/patched"])
 
     def test_interrupted_and_resumed(self) -> None:
-        self.behave(tmpfs_within_fsx__base="hang")
+        self.behave(tmpfs_within_fsx__base="hang", tmpfs_within_fsx__patched="hang")
         verb = subprocess.Popen([str(SCRIPTS / "qemu")], env=self.env | {"SUITE": "fsx", "FS": "tmpfs*", "SEED": "9"},
                                 text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         console = self.dir / "out/latest-qemu-7.3/rows/tmpfs-within-fsx/base/console.log"
@@ -329,10 +333,10 @@ class Engine(Sandbox):
         self.assertRegex(said, r"tmpfs-within +fsx +no result +no result +error")
         self.assertIn("go on with: make qemu RESUME=", complaint)
         self.assertEqual(json.loads((self.run_dir / "results.json").read_text())["exit"], 5)
-        self.behave(tmpfs_within_fsx__base="pass")
+        self.behave(tmpfs_within_fsx__base="pass", tmpfs_within_fsx__patched="pass")
         before, run = len(self.boots()), self.run_dir
         self.qemu(0, "2 passed, 0 failed", RESUME=str(run))
-        self.assertEqual(self.boots()[before:], ["tmpfs-within-fsx/base", "tmpfs-within-fsx/patched"])
+        self.assertEqual(self.boots(before), ["tmpfs-within-fsx/base", "tmpfs-within-fsx/patched"])
         self.assertEqual(self.run_dir, run)
         self.assertIn("SEED=9\n", (self.dir / "row.tmpfs-within-fsx.patched").read_text())
 
@@ -350,7 +354,7 @@ class Engine(Sandbox):
         before = len(self.boots())
         done = self.verb("again")
         self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (0, "2 passed, 0 failed"))
-        self.assertEqual(self.boots()[before:], ["tmpfs-fsx/base", "tmpfs-fsx/patched"])
+        self.assertEqual(self.boots(before), ["tmpfs-fsx/base", "tmpfs-fsx/patched"])
         kept = json.loads((self.run_dir / "rows/tmpfs-fsx/patched.before/results.json").read_text())
         self.assertEqual(kept["verdict"], "fail")
 
