@@ -38,7 +38,7 @@ run_its_row() {
 # caught_by MUTANT LOG: the cases that failed.
 caught_by() {
 	if [[ $1 == rows/* ]]; then
-		sed -n 's/^ *patched: \([a-z]*\.[a-z_]*\): .*/\1/p' "$2" | sort -u | paste -sd ' '
+		sed -n 's/^FAILED [^ ]*  //p' "$2"
 	else
 		python3 "$ROOT/scripts/lib/failures.py" "$latest" "$known/${1//\//-}.cases"
 	fi
