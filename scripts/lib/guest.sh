@@ -24,6 +24,7 @@ make_initramfs() {
 	mkdir -p "$top/bin" "$top/modules"
 	cp /bin/busybox "$top/bin/busybox"
 	install -m 755 "$ROOT/scripts/guest/init" "$top/init"
+	cp "$ROOT/scripts/guest/console.inc" "$top/console.inc"
 	cp "$ROOT/scripts/guest/$job.job" "$top/job"
 	for pair in "$@"; do
 		[[ $pair == *=* ]] || { archives+=("$pair"); continue; }
@@ -45,6 +46,9 @@ qemu_machine() {
 	printf '%s\n' -M q35 -smp "$smp" -m "${MEM:-1024}" \
 		-bios qboot.rom -nodefaults -display none -no-reboot
 }
+
+# kernel_line: what every guest's kernel is told.
+kernel_line() { echo "console=ttyS0 panic=-1 oops=panic no_timer_check ${APPEND:-}"; }
 
 # boot_guest RUN KERNEL INITRAMFS [qemu argument...]: boots, waits, unpacks the
 # results into RUN and says in RUN/guest.status how it ended. A guest that hangs
@@ -112,7 +116,7 @@ run_guest() {
 	# shellcheck disable=SC2054 # commas are QEMU's
 	command=("${limit[@]}" qemu-system-x86_64 "${machine[@]}"
 		-kernel "$kernel" -initrd "$initramfs"
-		-append "console=ttyS0 panic=-1 oops=panic no_timer_check ${APPEND:-}"
+		-append "$(kernel_line)"
 		-chardev "$console" -serial chardev:console
 		-device virtio-serial-pci -chardev "file,id=results,path=$run/results.raw"
 		-device virtserialport,chardev=results,name=foliolab.results "$@")
