@@ -4,7 +4,8 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 VERBS := run doctor deps fetch apply refresh series check-patches bisectable \
-	build kunit kunit-mod module qemu again shell gdb coverage soak census check
+	build kunit kunit-mod module qemu again shell gdb export-jobs coverage soak census \
+	check
 .PHONY: help matrix mutants clean $(VERBS)
 
 help: ## this text
@@ -53,6 +54,8 @@ clean: ## objects and results; the trees, which may hold your work, stay
 #%   make again          what failed, or has no result, in the latest of these
 #%   make shell, gdb     the guest of the latest run again, for a terminal or for gdb
 #%                       (RUN=out/...)
+#%   make export-jobs    the rows of make qemu as jobs for engines with more machines, its
+#%                       results for KCIDB (FORMAT=github, lava or kcidb RUN=out/...)
 #%   make mutants        do the suites catch planted bugs? (AREA=split, N=2)
 #%   make coverage       which lines and branches the suites run through
 #%   make soak           all suites RUNS=100 times, each time with another seed
