@@ -19,6 +19,10 @@ says in its first comments what it wants:
   # kernel: OPTIONS   as in the column "needs" of filesystems.tsv
   # needs: TOOLS      besides those of the filesystem
   # append: WORDS     for the command line of the kernel
+  # memory: MIB       of the machine, where MEM= says nothing else
+  # time: SECONDS     for the guest, where TIMEOUT= is less
+  # modules: NAMES    of the kernel itself, with what they depend on, in /modules
+  # selftests: mm     those of the tree of the kernel, built, in /selftests/mm
 """
 from __future__ import annotations
 
@@ -34,9 +38,10 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLE = Path(os.environ.get("FILESYSTEMS") or ROOT / "scripts/lib/filesystems.tsv")
 PARTS = ROOT / "scripts/guest/rows"
 FRAGMENT = ROOT / "scripts/configs/qemu.config"
-ALONE = ["fixes", "kunit"]      # suites without a filesystem
+# Suites that are no parts and want no filesystem; what they want of a kernel.
+ALONE = {"fixes": "", "kunit": "", "upstream-kunit": "LIST_KUNIT_TEST"}
 NO_FILESYSTEM = "-"
-DEFAULT_SUITES = "kunit fsx fixes"
+DEFAULT_SUITES = "kunit xarray fsx fixes"
 DEFAULT_FILESYSTEMS = "xfs ext4 btrfs tmpfs"
 
 
@@ -84,7 +89,7 @@ def read_filesystems(table: Path = TABLE) -> dict[str, Filesystem]:
 
 
 def read_suites(parts: Path = PARTS) -> list[str]:
-    return ALONE + sorted(path.stem for path in parts.glob("*.sh"))
+    return [*ALONE] + sorted(path.stem for path in parts.glob("*.sh"))
 
 
 def wants(suite: str, what: str, default: str = "") -> str:
@@ -123,7 +128,7 @@ def plan(suites: str, filesystems: str) -> list[Row]:
 def needs_of(row: Row) -> str:
     """All that a row wants of a kernel."""
     fs = read_filesystems().get(row.fs)
-    return ",".join(filter(None, [fs.needs if fs else "", wants(row.suite, "kernel")]))
+    return ",".join(filter(None, [fs.needs if fs else "", wants(row.suite, "kernel", ALONE.get(row.suite, ""))]))
 
 
 def config(rows: list[Row]) -> str:

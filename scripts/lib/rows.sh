@@ -31,9 +31,14 @@ use_kernel() {
 	OUT=${out[$1]} MODULES=$BUILD/qemu/$1
 }
 
-# build_row_modules: the suites, or foliolab.ko alone, where a row wants them.
+# part_says WHAT: what the suite says of itself in its first comments.
+part_says() { sed -n "s/^# $1: //p" "$ROOT/scripts/guest/rows/$suite.sh" 2>/dev/null || true; }
+
+# build_row_modules: the suites, or foliolab.ko alone, where a row wants them, and
+# upstream's tests.
 build_row_modules() {
 	local kernel what=''
+	! grep -q '^mm ' <<<"$rows" || build_upstream
 	[[ $rows != *foliolab.ko* ]] || what=module
 	! grep -q '^kunit ' <<<"$rows" || what=suites
 	[[ -n $what ]] || return 0
@@ -89,9 +94,10 @@ run_row() {
 	case $suite in
 	fixes) pack_fixes "$dir"; extra=page_owner=on ;;
 	kunit) pack_kunit "$dir" ;;
+	upstream-kunit) pack_upstream_kunit "$dir" ;;
 	*)
 		pack_part "$dir"
-		extra=$(sed -n 's/^# append: //p' "$ROOT/scripts/guest/rows/$suite.sh")
+		extra=$(part_says append)
 		;;
 	esac
 	KERNELS=$kernel SUITE=$suite FS=${fs#-} describe_run "$dir" module "$OUT" qemu
@@ -107,10 +113,13 @@ run_row() {
 # boot_row DIR EXTRA: whatever comes of it is in DIR and of no consequence for the next;
 # only what the host lacks ends the run.
 boot_row() {
-	local dir=$1 status=0
+	local dir=$1 status=0 seconds
+	seconds=$(part_says time)
+	((${seconds:-0} > TIMEOUT)) || seconds=$TIMEOUT
 	trap 'exit 5' INT TERM
 	trap end_guest EXIT
-	APPEND="$2 ${APPEND:-}" boot_guest "$dir" "$OUT/arch/x86/boot/bzImage" "$dir/initramfs" "${disks[@]}"
+	APPEND="$2 ${APPEND:-}" MEM=${MEM:-$(part_says memory)} TIMEOUT=$seconds \
+		boot_guest "$dir" "$OUT/arch/x86/boot/bzImage" "$dir/initramfs" "${disks[@]}"
 	rm -f "$dir"/{*.img,initramfs}
 	"$ROOT/scripts/report" "$dir" --expect "$dir/expect" >"$dir/report.log" || status=$?
 	((status != 2)) || die "no verdict on $dir: $(tail -n1 "$dir/report.log")"
@@ -124,13 +133,16 @@ add_disk() {
 
 # pack_part DIR: a part of scripts/guest/rows with its tools and a blank disk.
 pack_part() {
-	local dir=$1 part=$ROOT/scripts/guest/rows/$suite.sh names pairs
-	"$ROOT/scripts/cases" --tests "$suite" "${part%/*}" >"$dir/expect"
+	local dir=$1 part=$ROOT/scripts/guest/rows/$suite.sh names pairs tests=$suite
+	[[ ${T:-} != "$suite".* ]] || tests=$T
+	"$ROOT/scripts/cases" --tests "$tests" "${part%/*}" >"$dir/expect"
 	printf 'SEED=%s\nOPS=%s\n' "$SEED" "$OPS" >>"$dir/row"
 	pairs=("due=$dir/expect" "row=$dir/row" "parts/$suite.sh=$part"
 		"parts/ktap.inc=$ROOT/scripts/guest/ktap.inc" "parts/row.inc=${part%/*}/row.inc")
 	[[ $needs != *foliolab.ko* ]] || pairs+=("modules/foliolab.ko=$MODULES/module/foliolab.ko")
-	read -ra names <<<"$(sed -n 's/^# needs: //p' "$part") ${needs/foliolab.ko/}"
+	find_upstream
+	pairs+=("${upstream[@]}")
+	read -ra names <<<"$(part_says needs) ${needs/foliolab.ko/}"
 	find_tools "${names[@]}"
 	make_initramfs "$dir/initramfs" module "${pairs[@]}" "${tools[@]}"
 	[[ $size != - ]] || return 0

@@ -119,10 +119,12 @@ class Tables(Sandbox):
     def test_plan(self) -> None:
         def names(suites: str, filesystems: str) -> list[str]:
             return [row.name for row in matrix.plan(suites, filesystems)]
-        self.assertEqual(names("", ""), ["fixes", "kunit", "xfs-fsx", "ext4-fsx", "btrfs-fsx", "tmpfs-fsx"])
+        self.assertEqual(names("", ""), ["fixes", "kunit", "xfs-fsx", "ext4-fsx", "btrfs-fsx", "tmpfs-fsx", "xarray"])
         self.assertEqual(names("", "tmpfs"), ["tmpfs-fsx", "tmpfs-metadata", "tmpfs-verify"])
         self.assertEqual(names("fsx,kunit", "xfs-??k"), ["kunit", "xfs-16k-fsx", "xfs-64k-fsx"])
-        self.assertEqual(len(names("*", "*")), 2 + 3 * len(matrix.read_filesystems()))
+        self.assertEqual(names("upstream-kunit mm", ""), ["upstream-kunit", "mm"])
+        alone = [suite for suite in matrix.read_suites() if matrix.wants(suite, "on") == "-"]
+        self.assertEqual(len(names("*", "*")), len(alone) + 3 * len(matrix.read_filesystems()))
 
     def test_a_suite_says_what_it_wants(self) -> None:
         for suite in matrix.read_suites()[len(matrix.ALONE):]:
@@ -134,6 +136,8 @@ class Tables(Sandbox):
 
     def test_the_fragment_for_rows_that_want_it(self) -> None:
         self.assertEqual(matrix.config(matrix.plan("", "")), "")
+        for suite in ("mm", "upstream-kunit"):
+            self.assertEqual(matrix.config(matrix.plan(suite, "")), "qemu\n")
         table = self.dir / "fragment"
         table.write_text("CONFIG_EXT4_FS=y\n")
         with unittest.mock.patch.object(matrix, "FRAGMENT", table):
@@ -366,7 +370,7 @@ class Engine(Sandbox):
         self.assert_refused(self.verb("qemu", RESUME=str(self.run_dir)), "the kernels are not those")
 
     def test_bad_values(self) -> None:
-        self.assert_refused(self.verb("qemu", SUITE="bogus"), "SUITE=bogus is none of: fixes kunit fsx")
+        self.assert_refused(self.verb("qemu", SUITE="bogus"), "SUITE=bogus is none of: fixes kunit upstream-kunit")
         self.assert_refused(self.verb("qemu", FS="xfs nofs"), "FS=nofs is none of: xfs xfs-16k")
         self.assert_refused(self.verb("qemu", SEED="x"), "SEED=x", "numbers above 0")
         self.assert_refused(self.verb("qemu", OPS="0"), "OPS=0", "numbers above 0")
