@@ -29,19 +29,19 @@ VERDICTS = {code: verdict for verdict, code in EXITS.items()}
 COLOURS = {"passed": "green", "failed": "red"}
 
 
-def row_line(verdict: Verdict, width: int, paint: Paint) -> str:
+def row_line(verdict: Verdict, widths: tuple[int, int], paint: Paint) -> str:
     sides = "".join(f"{verdict.sides[kernel].status:<11}" for kernel in KERNELS)
-    line = f"{verdict.row.fs:{width}}{verdict.row.suite:<10}{sides}"
+    line = f"{verdict.row.fs:{widths[0]}}{verdict.row.suite:<{widths[1]}}{sides}"
     colour = COLOURS.get(verdict.counts)
     return line + (paint(colour, verdict.means) if colour else verdict.means)
 
 
 def table(verdicts: list[Verdict], paint: Paint) -> Iterator[str]:
-    width = max(len(verdict.row.fs) for verdict in verdicts) + 2 if verdicts else 2
-    width = max(width, len("filesystem  "))
-    yield f"{'filesystem':{width}}{'suite':<10}{'base':<11}{'patched':<11}"
+    widths = (max([len("filesystem"), *(len(verdict.row.fs) for verdict in verdicts)]) + 2,
+              max([len("metadata"), *(len(verdict.row.suite) for verdict in verdicts)]) + 2)
+    yield f"{'filesystem':{widths[0]}}{'suite':<{widths[1]}}{'base':<11}{'patched':<11}"
     for verdict in verdicts:
-        yield row_line(verdict, width, paint)
+        yield row_line(verdict, widths, paint)
 
 
 def details(verdicts: list[Verdict], paint: Paint) -> Iterator[str]:

@@ -269,6 +269,13 @@ class Engine(Sandbox):
         self.assertEqual(self.call([str(row / "patched/repro.sh")]).returncode, 0)
         self.assertEqual(self.boots(before), ["tmpfs-within-fsx/patched"])
 
+    def test_some_cases_of_a_suite(self) -> None:
+        self.qemu(0, "1 passed, 0 failed", FS="tmpfs", T="fsx.ma*")
+        for kernel in KERNELS:
+            expect = self.run_dir / "rows/tmpfs-fsx" / kernel / "expect"
+            self.assertEqual(expect.read_text().split(), ["fsx.make", "fsx.mapped_and_buffered"])
+        self.assertIn("T='fsx.ma*' ", (self.run_dir / "rows/tmpfs-fsx/base/repro.sh").read_text())
+
     def test_new_failure_known_and_fixed(self) -> None:
         self.behave(tmpfs_fsx__patched="fail:check", tmpfs_within_fsx__base="fail:check",
                     tmpfs_within_fsx__patched="fail:check", tmpfs_metadata__base="splat")

@@ -61,8 +61,8 @@ run_category() {
 		set -- "$1" "$2" "$3" "$LOGS/$1-again.log"
 		run_once "$1" "$2" "$4" || :
 	fi
-	awk -v killed=$seconds -f /parts/tap.awk "$3" ${4:+"$4"} >$NESTED
-	[ $seconds = 0 ] || fail "killed after $seconds s"
+	awk -v killed="$seconds" -f /parts/tap.awk "$3" ${4:+"$4"} >$NESTED
+	[ "$seconds" = 0 ] || fail "killed after $seconds s"
 	! grep -q '^not ok' $NESTED || fail "$(sed -n 's/^not //p' $NESTED)"
 	grep -q '^ok' $NESTED || fail "no result: $(tail -n 5 "$3")"
 	! grep -q '^ok [^#]*$' $NESTED || return 0
