@@ -24,8 +24,9 @@ static int before(void) { return 0; }
 static struct kunit_case first[] = {
     { nothing, "one", .module = "MOD" }, { nothing, "two", params, .init = before, .module = "MOD" }, { } };
 static struct kunit_case second[] = { { nothing, "MOD", .module = "MOD" }, { } };
-static struct kunit_suite a = { "MOD_a", 0, 0, 0, 0, first }, b = { "MOD_b", .cases = second };
-static struct kunit_suite *suites[] __attribute__((used, section(".kunit_test_suites"))) = { &a, &b };
+static struct kunit_case none[] = { { } };
+static struct kunit_suite a = { "MOD_a", 0, 0, 0, 0, first }, b = { "MOD_b", .cases = second }, c = { "MOD_c", .cases = none };
+static struct kunit_suite *suites[] __attribute__((used, section(".kunit_test_suites"))) = { &a, &b, &c };
 static const char info[] __attribute__((used, section(".modinfo"))) = "license=GPL\0depends=DEPENDS";
 """
 PLAIN = 'static const char info[] __attribute__((used, section(".modinfo"))) = "depends=DEPENDS";\n'
@@ -52,7 +53,7 @@ class Modules(unittest.TestCase):
         self.build(PLAIN, "other")
         cases = self.out / "cases.json"
         self.assertEqual(self.find("--kunit", str(cases)), ["a_lib.ko", "a-test.ko"])
-        self.assertEqual(json.loads(cases.read_text()), {"a_test_a": ["one", "two"], "a_test_b": ["a_test"]})
+        self.assertEqual(json.loads(cases.read_text()), {"a_test_a": ["one", "two"], "a_test_b": ["a_test"], "a_test_c": []})
 
     def test_named_with_what_they_depend_on(self) -> None:
         self.build(PLAIN, "top", "left,right")
