@@ -4,7 +4,6 @@
 # on: -
 # kernel: GUP_TEST,USERFAULTFD,TRANSPARENT_HUGEPAGE
 # needs: bash xfsprogs
-# modules: test_vmalloc
 # selftests: mm
 # memory: 2048
 # time: 3600
@@ -13,11 +12,11 @@
 . /parts/row.inc
 LOGS=/tmp/logs
 # Documentation/upstream.rst says why.
-LEFT_OUT='hmm hugevm ksm_numa migration page_frag'
+LEFT_OUT='hmm hugevm ksm_numa migration page_frag vmalloc'
 
 # What these tests take for granted on a machine.
 prepare() {
-	mkdir -p $LOGS /etc /dev/shm /dev/pts "/lib/modules/$(uname -r)"
+	mkdir -p $LOGS /etc /dev/shm /dev/pts
 	mount -t tmpfs none /dev/shm
 	mount -t devpts none /dev/pts
 	printf '%s\n' 'root:x:0:0:root:/:/bin/sh' 'nobody:x:65534:65534:nobody:/:/bin/sh' >/etc/passwd
@@ -26,12 +25,6 @@ prepare() {
 	# shellcheck disable=SC2016 # for the program itself
 	printf '%s\n' '#!/bin/sh' '[ "$1" = -u ] || exit 2' 'user=$2' 'shift 2' 'exec su -s /bin/sh -c "$*" "$user"' >/bin/sudo
 	chmod +x /bin/sudo
-	# bash is a program here, not busybox.
-	ln -sf /bin/bash /usr/bin/bash 2>/dev/null
-	for module in /modules/*.ko; do
-		[ ! -e "$module" ] || cp "$module" "/lib/modules/$(uname -r)"
-	done
-	depmod
 	# mremap_test maps 2 GiB and touches little of it.
 	echo 1 >/proc/sys/vm/overcommit_memory
 } 2>/dev/null
@@ -91,7 +84,6 @@ test_userfaultfd() { run_category userfaultfd 600; }
 test_compaction() { run_category compaction 120; }
 test_mlock() { run_category mlock 120; }
 test_mremap() { run_category mremap 300; }
-test_vmalloc() { run_category vmalloc 600; }
 test_madv_guard() { run_category madv_guard 120; }
 test_madv_populate() { run_category madv_populate 120; }
 test_memfd_secret() { run_category memfd_secret 60; }
