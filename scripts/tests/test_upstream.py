@@ -162,5 +162,33 @@ class Categories(unittest.TestCase):
             self.assertRegex(page, rf"(?m)^{name} +\w", f"{name} is left out and the page does not say why")
 
 
+class Xarray(unittest.TestCase):
+    """scripts/guest/rows/xarray.sh with stubs for insmod and the log of the kernel."""
+
+    def load(self, said: str, status: int = 0) -> tuple[int, str]:
+        with tempfile.TemporaryDirectory() as name:
+            top = Path(name)
+            text = (ROOT / "scripts/guest/rows/xarray.sh").read_text().replace("/tmp/", f"{top}/")
+            text = text.replace(". /parts/row.inc", f". {top}/row.inc").replace("/modules/", f"{top}/")
+            (top / "row.inc").write_text((ROOT / "scripts/guest/ktap.inc").read_text())
+            (top / "test_xarray.ko").touch()
+            (top / "log").write_text(f"[    1.0] XArray: 9 of 9 tests passed\n[    2.0] xarray.test_xarray\n{said}")
+            stubs = f"insmod() {{ return {status}; }}\ndmesg() {{ cat {top}/log; }}\n"
+            (top / "xarray.sh").write_text(text.replace("run_tests", stubs + "test_test_xarray"))
+            done = subprocess.run(["busybox", "sh", top / "xarray.sh"], capture_output=True, text=True, check=False)
+            return done.returncode, done.stdout.strip().split("\n")[-1]
+
+    def test_all_must_pass(self) -> None:
+        self.assertEqual(self.load("[    3.0] XArray: 12 of 12 tests passed\n")[0], 0)
+        self.assertEqual(self.load("[    3.0] XArray: 11 of 12 tests passed\n", 1),
+                         (1, "tests that passed: '11' instead of '12'"))
+        self.assertEqual(self.load("[    3.0] XArray: 0 of 0 tests passed\n"), (1, "test_xarray ran no test"))
+        self.assertEqual(self.load("[    3.0] XArray: 12 of 12 tests passed\n", 1), (1, "exit of insmod: '1' instead of '0'"))
+
+    def test_a_module_that_says_nothing(self) -> None:
+        self.assertEqual(self.load("[    3.0] BUG at check_xa_err:88\n", 1),
+                         (1, "test_xarray did not say how many tests passed; insmod ended with 1"))
+
+
 if __name__ == "__main__":
     unittest.main()
