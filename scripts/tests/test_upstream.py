@@ -84,9 +84,9 @@ LOG = """TAP version 13
 # ok 1 fine
 # [PASS]
 ok 1 a
-# --------------
+# -unnin--./b--x
 # running ./b -x
-# --------------
+# -unnin--./b--x
 # not ok 7 the third page
 # # Totals: pass:6 fail:1
 # [FAIL]

@@ -21,7 +21,8 @@ prepare() {
 	mount -t devpts none /dev/pts
 	printf '%s\n' 'root:x:0:0:root:/:/bin/sh' 'nobody:x:65534:65534:nobody:/:/bin/sh' >/etc/passwd
 	printf '%s\n' 'root:x:0:' 'nogroup:x:65534:' >/etc/group
-	# run_vmtests.sh asks for one test to be run as nobody.
+	# run_vmtests.sh asks for one test to be run as nobody, who must be let into /, too.
+	chmod 755 /
 	# shellcheck disable=SC2016 # for the program itself
 	printf '%s\n' '#!/bin/sh' '[ "$1" = -u ] || exit 2' 'user=$2' 'shift 2' 'exec su -s /bin/sh -c "$*" "$user"' >/bin/sudo
 	chmod +x /bin/sudo
