@@ -12,7 +12,7 @@
 . /parts/row.inc
 LOGS=/tmp/logs
 # Documentation/upstream.rst says why.
-LEFT_OUT='hmm hugevm ksm_numa migration page_frag vmalloc'
+LEFT_OUT='hmm hugevm ksm_numa migration page_frag pkey vmalloc'
 
 # What these tests take for granted on a machine.
 prepare() {
@@ -90,7 +90,6 @@ test_madv_populate() { run_category madv_populate 120; }
 test_memfd_secret() { run_category memfd_secret 60; }
 test_process_mrelease() { run_category process_mrelease 60; }
 test_ksm() { run_category ksm 300; }
-test_pkey() { run_category pkey 120; }
 test_soft_dirty() { run_category soft_dirty 120; }
 test_pagemap() { run_category pagemap 300; }
 test_pfnmap() { run_category pfnmap 60; }
