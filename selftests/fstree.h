@@ -28,6 +28,9 @@ enum {
 #define HAS_LINK	0x01
 #define HAS_SYMLINK	0x02
 #define HAS_XATTR	0x04
+#define HAS_MODES	0x08
+#define HAS_CASE	0x10	/* two names may differ in their case alone */
+#define HAS_ALL		0x1f
 
 /*
  * struct node - an inode. Of its @size bytes the first @filled are those that @stamp
@@ -60,6 +63,9 @@ struct tree {
 	bool verbose;
 	bool live;		/* operations are done, not only modelled */
 	unsigned int has;
+	size_t max_xattr;	/* bytes that an attribute may have here */
+	mode_t file_mode;	/* that of every file and directory where none can be set */
+	mode_t dir_mode;
 	uint64_t random;
 	uint64_t number;	/* of the operation that runs, from 1 */
 	const char *doing;
@@ -91,6 +97,7 @@ void tree_fill(uint64_t stamp, size_t off, unsigned char *buf, size_t len);
 unsigned int tree_children(const struct tree *tree, const struct entry *dir);
 
 void tree_probe(struct tree *tree);
+void tree_flip_case(char *path);
 void tree_compare(struct tree *tree);
 void tree_remove(struct tree *tree);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* fstree: the model as a whole, what a filesystem has, and the tree against the model. */
+/* fstree: the model as a whole, and the tree against the model. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -91,36 +91,6 @@ unsigned int tree_children(const struct tree *tree, const struct entry *dir)
 	return children;
 }
 
-/* The model must not differ between a run and its --check: both probe alike. */
-void tree_probe(struct tree *tree)
-{
-	char file[600], other[600];
-	int fd;
-
-	snprintf(file, sizeof(file), "%s.probe", tree->top);
-	snprintf(other, sizeof(other), "%s.other", tree->top);
-	fd = open(file, O_CREAT | O_EXCL | O_WRONLY, 0600);
-	if (fd < 0)
-		tree_die("%s: %m; DIR must be writable", file);
-	close(fd);
-	if (!link(file, other)) {
-		tree->has |= HAS_LINK;
-		unlink(other);
-	}
-	if (!symlink("nowhere", other)) {
-		tree->has |= HAS_SYMLINK;
-		unlink(other);
-	}
-	if (!setxattr(file, TREE_XATTR, "x", 1, 0))
-		tree->has |= HAS_XATTR;
-	unlink(file);
-	if (!tree->check && tree->has != (HAS_LINK | HAS_SYMLINK | HAS_XATTR))
-		printf("# not supported here:%s%s%s\n", tree->has & HAS_LINK ? "" : " links",
-		       tree->has & HAS_SYMLINK ? "" : " symlinks",
-		       tree->has & HAS_XATTR ? "" : " extended attributes");
-	fflush(stdout);
-}
-
 static void compare_data(const struct tree *tree, const struct node *node, const char *path)
 {
 	static unsigned char is[64 << 10], must[64 << 10];
@@ -172,7 +142,18 @@ static void compare_target(const struct tree *tree, const struct node *node, con
 		tree_wrong(tree, "%s leads to '%s' instead of '%s'", path, is, node->target);
 }
 
-/* Each name of the model is looked up by itself: here only the count is left. */
+static bool is_child(const struct tree *tree, const struct entry *dir, const char *name)
+{
+	unsigned int n;
+
+	for (n = 1; n < MAX_ENTRIES; n++)
+		if (tree->entries[n].node && tree->entries[n].parent == dir &&
+		    !strcmp(tree->entries[n].name, name))
+			return true;
+	return false;
+}
+
+/* Each name of the model is looked up by itself: here what else there is, and how it is written. */
 static void compare_dir(const struct tree *tree, const struct entry *dir, const char *path)
 {
 	unsigned int found = 0, due = tree_children(tree, dir);
@@ -181,11 +162,48 @@ static void compare_dir(const struct tree *tree, const struct entry *dir, const 
 
 	if (!stream)
 		tree_wrong(tree, "%s: opendir: %m", path);
-	while ((each = readdir(stream)))
-		found += strcmp(each->d_name, ".") && strcmp(each->d_name, "..");
+	while ((each = readdir(stream))) {
+		if (!strcmp(each->d_name, ".") || !strcmp(each->d_name, ".."))
+			continue;
+		if (!is_child(tree, dir, each->d_name))
+			tree_wrong(tree, "%s has an entry '%s', which none is called", path,
+				   each->d_name);
+		found++;
+	}
 	closedir(stream);
 	if (found != due)
 		tree_wrong(tree, "%s has %u entries instead of %u", path, found, due);
+}
+
+/*
+ * The same name in the other case is the same file, or none. Held open meanwhile, for
+ * an inode that has no number on the disk gets another one when it is read again.
+ */
+static void compare_case(const struct tree *tree, const char *path)
+{
+	int fd = open(path, O_PATH | O_NOFOLLOW);
+	struct stat st, is = {};
+	char other[PATH_MAX];
+	int error;
+
+	if (fd < 0 || fstat(fd, &st))
+		tree_wrong(tree, "%s cannot be opened: %m", path);
+	snprintf(other, sizeof(other), "%s", path);
+	tree_flip_case(other);
+	error = lstat(other, &is) ? errno : 0;
+	if (tree->has & HAS_CASE && error != ENOENT)
+		tree_wrong(tree, "%s, which nothing is called: %s", other, strerror(error));
+	if (!(tree->has & HAS_CASE) && (error || is.st_ino != st.st_ino))
+		tree_wrong(tree, "%s is not the file %s: %s", other, path, strerror(error));
+	close(fd);
+}
+
+/* What the mode must be: where none can be set, that of all others. */
+static mode_t mode_due(const struct tree *tree, const struct node *node)
+{
+	if (tree->has & HAS_MODES)
+		return node->mode;
+	return S_ISDIR(node->mode) ? tree->dir_mode : tree->file_mode;
 }
 
 static void compare_entry(const struct tree *tree, const struct entry *entry)
@@ -201,8 +219,9 @@ static void compare_entry(const struct tree *tree, const struct entry *entry)
 		tree_wrong(tree, "%s: type %o instead of %o", path, st.st_mode & S_IFMT,
 			   node->mode & S_IFMT);
 	/* Neither the mode of a symlink nor the links of a directory mean anything. */
-	if (!S_ISLNK(node->mode) && st.st_mode != node->mode)
-		tree_wrong(tree, "%s: mode %o instead of %o", path, st.st_mode, node->mode);
+	if (!S_ISLNK(node->mode) && st.st_mode != mode_due(tree, node))
+		tree_wrong(tree, "%s: mode %o instead of %o", path, st.st_mode,
+			   mode_due(tree, node));
 	if (!S_ISDIR(node->mode) && st.st_nlink != node->links)
 		tree_wrong(tree, "%s: %ju links instead of %u", path, (uintmax_t)st.st_nlink,
 			   node->links);
@@ -218,6 +237,8 @@ static void compare_entry(const struct tree *tree, const struct entry *entry)
 		compare_xattr(tree, node, path);
 	if (S_ISDIR(node->mode))
 		compare_dir(tree, entry, path);
+	if (entry->parent)
+		compare_case(tree, path);
 }
 
 void tree_compare(struct tree *tree)

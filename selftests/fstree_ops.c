@@ -65,14 +65,18 @@ static struct entry *pick_parent(struct tree *tree)
 	return depth_of(dir) < MAX_DEPTH - 1 ? dir : &tree->entries[0];
 }
 
-/* new_name() - one that was never there; most are short, some fill directory blocks. */
+/*
+ * new_name() - one that was never there; most are short, some fill directory blocks.
+ * Some begin with a capital, which a filesystem has to keep though it may not care.
+ */
 static void new_name(struct tree *tree, char *name)
 {
 	size_t len = tree_random(tree, 4) ? 0 : tree_random(tree, MAX_NAME - 24);
 	int at;
 
 	tree->named++;
-	at = snprintf(name, MAX_NAME, "n%ju", (uintmax_t)tree->named);
+	at = snprintf(name, MAX_NAME, "%c%ju", tree->named % 3 ? 'n' : 'N',
+		      (uintmax_t)tree->named);
 	memset(name + at, 'x', len);
 	name[at + len] = 0;
 }
@@ -337,7 +341,7 @@ static void do_setxattr(struct tree *tree)
 	unsigned char value[MAX_XATTR];
 	char path[PATH_MAX];
 
-	node->xattr = 1 + tree_random(tree, tree_random(tree, 4) ? 60 : MAX_XATTR);
+	node->xattr = 1 + tree_random(tree, tree_random(tree, 4) ? 60 : tree->max_xattr);
 	node->xattr_stamp = tree_random(tree, UINT64_MAX);
 	tree_fill(node->xattr_stamp, 0, value, node->xattr);
 	tree_path(tree, entry, path, sizeof(path));
@@ -386,7 +390,7 @@ const struct operation operations[] = {
 	{ "rename", 20, 0, do_rename },
 	{ "unlink", 18, 0, do_unlink },
 	{ "rmdir", 6, 0, do_rmdir },
-	{ "chmod", 4, 0, do_chmod },
+	{ "chmod", 4, HAS_MODES, do_chmod },
 	{ "setxattr", 8, HAS_XATTR, do_setxattr },
 	{ "removexattr", 3, HAS_XATTR, do_removexattr },
 	{ "fsync", 2, 0, do_fsync },

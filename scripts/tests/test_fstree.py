@@ -91,6 +91,19 @@ class Fstree(unittest.TestCase):
         next(self.files()).with_name("more").touch()
         self.assert_seen(" entries instead of ")
 
+    def test_a_name_in_the_other_case(self) -> None:
+        self.fstree("--keep")
+        path = next(self.files())
+        path.rename(path.with_name(path.name.swapcase()))
+        self.assert_seen("lstat: No such file")
+
+    def test_a_name_too_many_in_the_other_case(self) -> None:
+        self.fstree("--keep")
+        path = next(self.files())
+        path.with_name(path.name[0].swapcase() + path.name[1:]).hardlink_to(path)
+        said = self.fstree("--check", status=1)
+        self.assertRegex(said, "which nothing is called: Success|which none is called")
+
     def test_a_link_that_became_a_copy(self) -> None:
         self.fstree("--keep")
         path = next(path for path in self.files() if path.stat().st_nlink > 1)

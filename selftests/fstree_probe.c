@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fstree: what a filesystem has, found by trying. The model must not differ between a
+ * run and its --check, which may come after a remount: both probe alike.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "fstree.h"
+
+/* tree_flip_case() - the first letter of the last name in @path in the other case. */
+void tree_flip_case(char *path)
+{
+	char *name = strrchr(path, '/');
+
+	name = name ? name + 1 : path;
+	*name = isupper((unsigned char)*name) ? tolower(*name) : toupper(*name);
+}
+
+/* The largest attribute of those that the operations set, or less. */
+static void probe_xattr(struct tree *tree, const char *file)
+{
+	static const char value[MAX_XATTR];
+
+	for (tree->max_xattr = MAX_XATTR; tree->max_xattr; tree->max_xattr /= 2) {
+		if (!setxattr(file, TREE_XATTR, value, tree->max_xattr, 0)) {
+			tree->has |= HAS_XATTR;
+			return;
+		}
+		if (errno != ENOSPC && errno != ERANGE && errno != E2BIG)
+			return;
+	}
+}
+
+/* Where chmod() does nothing, or not all, modes are those that the mount gives. */
+static void probe_modes(struct tree *tree, const char *file, const char *dir)
+{
+	static const mode_t modes[] = { 0613, 0764, 0600 };
+	struct stat st;
+	unsigned int n;
+
+	for (n = 0; n < ARRAY_SIZE(modes); n++)
+		if (chmod(file, modes[n]) || stat(file, &st) || (st.st_mode & 07777) != modes[n])
+			break;
+	if (n == ARRAY_SIZE(modes))
+		tree->has |= HAS_MODES;
+	if (stat(file, &st) || mkdir(dir, 0755))
+		tree_die("%s: %m", dir);
+	tree->file_mode = st.st_mode;
+	if (stat(dir, &st) || rmdir(dir))
+		tree_die("%s: %m", dir);
+	tree->dir_mode = st.st_mode;
+}
+
+void tree_probe(struct tree *tree)
+{
+	char file[600], other[600];
+	int fd;
+
+	snprintf(file, sizeof(file), "%s.probe", tree->top);
+	snprintf(other, sizeof(other), "%s/probe", tree->top);
+	fd = open(file, O_CREAT | O_EXCL | O_WRONLY, 0600);
+	if (fd < 0)
+		tree_die("%s: %m; DIR must be writable", file);
+	close(fd);
+	if (!link(file, other)) {
+		tree->has |= HAS_LINK;
+		unlink(other);
+	}
+	if (!symlink("nowhere", other)) {
+		tree->has |= HAS_SYMLINK;
+		unlink(other);
+	}
+	probe_xattr(tree, file);
+	probe_modes(tree, file, other);
+	unlink(file);
+	fd = open(other, O_CREAT | O_EXCL | O_WRONLY, 0600);
+	if (fd < 0)
+		tree_die("%s: %m", other);
+	close(fd);
+	snprintf(file, sizeof(file), "%s", other);
+	tree_flip_case(file);
+	if (access(file, F_OK))
+		tree->has |= HAS_CASE;
+	unlink(other);
+	if (!tree->check && tree->has != HAS_ALL)
+		printf("# not supported here:%s%s%s%s%s\n", tree->has & HAS_LINK ? "" : " links",
+		       tree->has & HAS_SYMLINK ? "" : " symlinks",
+		       tree->has & HAS_XATTR ? "" : " extended attributes",
+		       tree->has & HAS_MODES ? "" : " modes",
+		       tree->has & HAS_CASE ? "" : " upper and lower case");
+	fflush(stdout);
+}
