@@ -150,6 +150,16 @@ def lacks(needs: str, out: Path) -> str:
     return ""
 
 
+def lacks_module(tools: str, out: Path) -> str:
+    """The first module of the kernel's own that a row wants and that was not built in OUT."""
+    builtin = out / "modules.builtin"
+    for tool in tools.split(","):
+        if "/" in tool and not (out / tool).exists() and not (
+                builtin.exists() and f"kernel/{tool}\n" in builtin.read_text()):
+            return f"the kernel has no {tool}; build its modules, too"
+    return ""
+
+
 def version(text: str) -> tuple[int, ...]:
     return tuple(int(word) for word in re.findall(r"\d+", text)[:2])
 
@@ -174,7 +184,8 @@ def main(words: list[str]) -> str:
             return config(plan(suites, filesystems))
         case ["prepare", suite, name, out, directory]:
             fs = read_filesystems().get(name)
-            if reason := lacks(needs_of(Row(suite, name)), Path(out)):
+            built = Path(out)
+            if reason := lacks(needs_of(Row(suite, name)), built) or lacks_module(fs.tools if fs else "", built):
                 (Path(directory) / "skipped").write_text(reason + "\n")
             else:
                 (Path(directory) / "row").write_text(for_guest(fs) if fs else "")

@@ -133,16 +133,22 @@ add_disk() {
 
 # pack_part DIR: a part of scripts/guest/rows with its tools and a blank disk.
 pack_part() {
-	local dir=$1 part=$ROOT/scripts/guest/rows/$suite.sh names pairs tests=$suite
+	local dir=$1 part=$ROOT/scripts/guest/rows/$suite.sh names pairs word tests=$suite
 	[[ ${T:-} != "$suite".* ]] || tests=$T
 	"$ROOT/scripts/cases" --tests "$tests" "${part%/*}" >"$dir/expect"
 	printf 'SEED=%s\nOPS=%s\n' "$SEED" "$OPS" >>"$dir/row"
 	pairs=("due=$dir/expect" "row=$dir/row" "parts/$suite.sh=$part"
 		"parts/ktap.inc=$ROOT/scripts/guest/ktap.inc" "parts/row.inc=${part%/*}/row.inc")
-	[[ $needs != *foliolab.ko* ]] || pairs+=("modules/foliolab.ko=$MODULES/module/foliolab.ko")
 	find_upstream
 	pairs+=("${upstream[@]}")
-	read -ra names <<<"$(part_says needs) ${needs/foliolab.ko/}"
+	read -ra names <<<"$(part_says needs)"
+	for word in $needs; do
+		case $word in
+		foliolab.ko) pairs+=("modules/foliolab.ko=$MODULES/module/foliolab.ko") ;;
+		*.ko) [[ ! -f $OUT/$word ]] || pairs+=("modules/${word##*/}=$OUT/$word") ;;
+		*) names+=("$word") ;;
+		esac
+	done
 	find_tools "${names[@]}"
 	make_initramfs "$dir/initramfs" module "${pairs[@]}" "${tools[@]}"
 	[[ $size != - ]] || return 0
