@@ -30,7 +30,10 @@ enum {
 #define HAS_XATTR	0x04
 #define HAS_MODES	0x08
 #define HAS_CASE	0x10	/* two names may differ in their case alone */
-#define HAS_ALL		0x1f
+#define HAS_TIMES	0x20
+#define HAS_ALL		0x3f
+
+#define SECOND		1000000000ULL
 
 /*
  * struct node - an inode. Of its @size bytes the first @filled are those that @stamp
@@ -44,6 +47,7 @@ struct node {
 	uint64_t stamp;
 	size_t xattr;		/* bytes of the attribute, 0: none */
 	uint64_t xattr_stamp;
+	uint64_t mtime;		/* in ns, 0: whatever the last change has left */
 	char target[MAX_NAME];	/* of a symlink */
 };
 
@@ -64,6 +68,7 @@ struct tree {
 	bool live;		/* operations are done, not only modelled */
 	unsigned int has;
 	size_t max_xattr;	/* bytes that an attribute may have here */
+	uint64_t time_step;	/* ns from one time to the next that a file can have here */
 	mode_t file_mode;	/* that of every file and directory where none can be set */
 	mode_t dir_mode;
 	uint64_t random;

@@ -211,10 +211,12 @@ static void compare_entry(const struct tree *tree, const struct entry *entry)
 	const struct node *node = entry->node;
 	char path[PATH_MAX];
 	struct stat st;
+	uint64_t mtime;
 
 	tree_path(tree, entry, path, sizeof(path));
 	if (lstat(path, &st))
 		tree_wrong(tree, "%s: lstat: %m", path);
+	mtime = st.st_mtim.tv_sec * SECOND + st.st_mtim.tv_nsec;
 	if ((st.st_mode & S_IFMT) != (node->mode & S_IFMT))
 		tree_wrong(tree, "%s: type %o instead of %o", path, st.st_mode & S_IFMT,
 			   node->mode & S_IFMT);
@@ -230,6 +232,9 @@ static void compare_entry(const struct tree *tree, const struct entry *entry)
 			tree_wrong(tree, "%s: %ju bytes instead of %zu", path,
 				   (uintmax_t)st.st_size, node->size);
 		compare_data(tree, node, path);
+		if (node->mtime && mtime != node->mtime)
+			tree_wrong(tree, "%s: mtime %ju ns instead of %ju", path,
+				   (uintmax_t)mtime, (uintmax_t)node->mtime);
 	}
 	if (S_ISLNK(node->mode))
 		compare_target(tree, node, path);

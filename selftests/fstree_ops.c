@@ -121,6 +121,7 @@ static void fill_file(struct tree *tree, struct node *node, const char *path)
 	node->size = tree_random(tree, tree_random(tree, 8) ? 20000 : MAX_FILE);
 	node->filled = node->size;
 	node->stamp = tree_random(tree, UINT64_MAX);
+	node->mtime = 0;
 	if (!tree->live)
 		return;
 	tree_fill(node->stamp, 0, buf, node->size);
@@ -220,6 +221,7 @@ static void do_truncate(struct tree *tree)
 	if (!entry)
 		return;
 	entry->node->size = size;
+	entry->node->mtime = 0;
 	if (entry->node->filled > size)
 		entry->node->filled = size;
 	tree_path(tree, entry, path, sizeof(path));
@@ -334,6 +336,24 @@ static void do_chmod(struct tree *tree)
 		done(tree, chmod(path, mode), path);
 }
 
+/* From 2000 to 2030, which all of them can store; only a write may change it again. */
+static void do_utime(struct tree *tree)
+{
+	struct entry *entry = pick(tree, REG, false);
+	uint64_t mtime = 946684800 * SECOND + tree_random(tree, 946684800 * SECOND);
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+	char path[PATH_MAX];
+
+	if (!entry)
+		return;
+	entry->node->mtime = mtime - mtime % tree->time_step;
+	tree_path(tree, entry, path, sizeof(path));
+	say(tree, path, "");
+	times[1] = (struct timespec) { mtime / SECOND, mtime % SECOND };
+	if (tree->live)
+		done(tree, utimensat(AT_FDCWD, path, times, 0), path);
+}
+
 static void do_setxattr(struct tree *tree)
 {
 	struct entry *entry = pick(tree, REG | DIRS, true);
@@ -391,6 +411,7 @@ const struct operation operations[] = {
 	{ "unlink", 18, 0, do_unlink },
 	{ "rmdir", 6, 0, do_rmdir },
 	{ "chmod", 4, HAS_MODES, do_chmod },
+	{ "utime", 4, HAS_TIMES, do_utime },
 	{ "setxattr", 8, HAS_XATTR, do_setxattr },
 	{ "removexattr", 3, HAS_XATTR, do_removexattr },
 	{ "fsync", 2, 0, do_fsync },

@@ -58,6 +58,28 @@ static void probe_modes(struct tree *tree, const char *file, const char *dir)
 	tree->dir_mode = st.st_mode;
 }
 
+/* Which part of a time is kept: that of a file on FAT is one of even seconds. */
+static void probe_times(struct tree *tree, const char *file)
+{
+	static const uint64_t steps[] = {
+		1, 100, 1000, SECOND / 1000, SECOND / 100, SECOND, 2 * SECOND,
+	};
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { 1000000001, 987654321 } };
+	uint64_t mtime = 1000000001 * SECOND + 987654321;
+	struct stat st;
+	unsigned int n;
+
+	if (utimensat(AT_FDCWD, file, times, 0) || stat(file, &st))
+		return;
+	for (n = 0; n < ARRAY_SIZE(steps); n++) {
+		if (st.st_mtim.tv_sec * SECOND + st.st_mtim.tv_nsec != mtime - mtime % steps[n])
+			continue;
+		tree->time_step = steps[n];
+		tree->has |= HAS_TIMES;
+		return;
+	}
+}
+
 void tree_probe(struct tree *tree)
 {
 	char file[600], other[600];
@@ -79,6 +101,7 @@ void tree_probe(struct tree *tree)
 	}
 	probe_xattr(tree, file);
 	probe_modes(tree, file, other);
+	probe_times(tree, file);
 	unlink(file);
 	fd = open(other, O_CREAT | O_EXCL | O_WRONLY, 0600);
 	if (fd < 0)
@@ -90,10 +113,11 @@ void tree_probe(struct tree *tree)
 		tree->has |= HAS_CASE;
 	unlink(other);
 	if (!tree->check && tree->has != HAS_ALL)
-		printf("# not supported here:%s%s%s%s%s\n", tree->has & HAS_LINK ? "" : " links",
+		printf("# not supported here:%s%s%s%s%s%s\n", tree->has & HAS_LINK ? "" : " links",
 		       tree->has & HAS_SYMLINK ? "" : " symlinks",
 		       tree->has & HAS_XATTR ? "" : " extended attributes",
 		       tree->has & HAS_MODES ? "" : " modes",
+		       tree->has & HAS_TIMES ? "" : " times",
 		       tree->has & HAS_CASE ? "" : " upper and lower case");
 	fflush(stdout);
 }

@@ -119,6 +119,12 @@ class Fstree(unittest.TestCase):
         path.chmod(path.stat().st_mode ^ 0o1)
         self.assert_seen(": mode ")
 
+    def test_a_time(self) -> None:
+        self.fstree("--keep")
+        path = next(path for path in self.files() if path.stat().st_mtime < 1.7e9)
+        os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 1))
+        self.assert_seen(": mtime ")
+
     def test_a_symlink(self) -> None:
         self.fstree("--keep")
         path = next(path for path in self.tree.rglob("n*") if path.is_symlink())
