@@ -163,13 +163,20 @@ void fail_file(struct fsx *fsx)
 	_exit(EXIT_WRONG);
 }
 
+/* Where errors are allowed, open() may fail by one, or the filesystem be read-only now. */
 bool fsx_reopen(struct fsx *fsx)
 {
+	int tries = fsx->opt.allow_errors ? 20 : 1;
+
 	if (fsx->fd >= 0)
 		close(fsx->fd);
 	if (fsx->direct_fd >= 0)
 		close(fsx->direct_fd);
-	fsx->fd = open(fsx->opt.path, O_RDWR);
+	for (fsx->fd = -1; fsx->fd < 0 && tries--;) {
+		fsx->fd = open(fsx->opt.path, O_RDWR);
+		if (fsx->fd < 0 && fsx->opt.allow_errors)
+			fsx->fd = open(fsx->opt.path, O_RDONLY);
+	}
 	fsx->direct_fd = open(fsx->opt.path, O_RDWR | O_DIRECT);
 	return fsx->fd >= 0;
 }
