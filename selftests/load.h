@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What mapload, crashload and poison share: random numbers, and bytes that name their place. */
+#ifndef LOAD_H
+#define LOAD_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef __noreturn
+#define __noreturn	__attribute__((__noreturn__))
+#endif
+#ifndef __printf
+#define __printf(a, b)	__attribute__((__format__(printf, a, b)))
+#endif
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+#endif
+
+enum {
+	EXIT_AGREED = 0,
+	EXIT_WRONG = 1,
+	EXIT_USAGE = 2,
+	EXIT_SKIP = 4,		/* as kselftest has it */
+};
+
+/* mix() - a number that all bits of @x decide. */
+static inline uint64_t mix(uint64_t x)
+{
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+static inline uint64_t next_random(uint64_t *state)
+{
+	*state += 0x9e3779b97f4a7c15ULL;
+	return mix(*state);
+}
+
+static inline size_t below(uint64_t *state, size_t limit)
+{
+	return limit ? next_random(state) % limit : 0;
+}
+
+/* stamp() - eight bytes for a place in a file and a generation; none of them is zero. */
+static inline uint64_t stamp(uint64_t generation, uint64_t place)
+{
+	return mix(generation << 40 ^ place) | 0x0101010101010101ULL;
+}
+
+/* finish() - ends with a line that says why. */
+static inline void __noreturn __printf(2, 3) finish(int status, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs(status == EXIT_SKIP ? "skipped: " : "# ", stdout);
+	vprintf(format, args);
+	fputs("\n", stdout);
+	va_end(args);
+	fflush(stdout);
+	_exit(status);
+}
+
+static inline uint64_t parse_number(const char *text, const char *what)
+{
+	char *end;
+	uint64_t value;
+
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	if (*end == 'K')
+		value <<= 10;
+	else if (*end == 'M')
+		value <<= 20;
+	end += *end == 'K' || *end == 'M';
+	if (errno || *end || end == text || *text == '-')
+		finish(EXIT_USAGE, "%s %s is not a number; K and M may follow it", what, text);
+	return value;
+}
+
+#endif /* LOAD_H */
