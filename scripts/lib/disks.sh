@@ -33,3 +33,15 @@ make_disk() {
 	*) die "no disk of kind '$kind' is known; add it to scripts/lib/disks.sh" ;;
 	esac
 }
+
+# add_disk FILE SERIAL: for the guest, where it knows the disk by its serial.
+add_disk() {
+	disks+=(-drive "if=none,id=$2,format=raw,file=$1,cache=unsafe,discard=unmap"
+		-device "virtio-blk-pci,drive=$2,serial=$2")
+}
+
+# blank_disk SIZE FILE SERIAL
+blank_disk() {
+	truncate -s "$1" "$2"
+	add_disk "$2" "$3"
+}

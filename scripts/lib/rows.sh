@@ -2,6 +2,7 @@
 # Sourced by scripts/qemu: the guests of the rows. A row is a suite on a filesystem; on
 # each kernel it has a guest and the directory of a run, $whole/rows/ROW/KERNEL.
 # shellcheck shell=bash disable=SC2154 # whole, rows and out are the verb's, tools find_tools()'s
+. "$ROOT/scripts/lib/reset.sh"
 
 # matrix COMMAND...: what the table of the filesystems says.
 matrix() { python3 "$ROOT/scripts/lib/matrix.py" "$@"; }
@@ -119,26 +120,21 @@ boot_row() {
 	trap 'exit 5' INT TERM
 	trap end_guest EXIT
 	APPEND="$2 ${APPEND:-}" MEM=${MEM:-$(part_says memory)} TIMEOUT=$seconds \
-		boot_guest "$dir" "$OUT/arch/x86/boot/bzImage" "$dir/initramfs" "${disks[@]}"
+		boot_part "$suite" "$dir" "$OUT/arch/x86/boot/bzImage" "$dir/initramfs" "${disks[@]}"
 	rm -f "$dir"/{*.img,initramfs}
 	"$ROOT/scripts/report" "$dir" --expect "$dir/expect" >"$dir/report.log" || status=$?
 	((status != 2)) || die "no verdict on $dir: $(tail -n1 "$dir/report.log")"
 }
 
-# add_disk FILE SERIAL: for the guest, where it knows the disk by its serial.
-add_disk() {
-	disks+=(-drive "if=none,id=$2,format=raw,file=$1,cache=unsafe,discard=unmap"
-		-device "virtio-blk-pci,drive=$2,serial=$2")
-}
-
 # pack_part DIR: a part of scripts/guest/rows with its tools and a blank disk.
 pack_part() {
-	local dir=$1 part=$ROOT/scripts/guest/rows/$suite.sh names pairs word tests=$suite
+	local dir=$1 part=$ROOT/scripts/guest/rows/$suite.sh names pairs word inc tests=$suite
 	[[ ${T:-} != "$suite".* ]] || tests=$T
 	"$ROOT/scripts/cases" --tests "$tests" "${part%/*}" >"$dir/expect"
 	printf 'SEED=%s\nOPS=%s\n' "$SEED" "$OPS" >>"$dir/row"
 	pairs=("due=$dir/expect" "row=$dir/row" "parts/$suite.sh=$part"
-		"parts/ktap.inc=$ROOT/scripts/guest/ktap.inc" "parts/row.inc=${part%/*}/row.inc")
+		"parts/ktap.inc=$ROOT/scripts/guest/ktap.inc")
+	for inc in "${part%/*}"/*.inc; do pairs+=("parts/${inc##*/}=$inc"); done
 	find_upstream
 	pairs+=("${upstream[@]}")
 	read -ra names <<<"$(part_says needs)"
@@ -151,9 +147,8 @@ pack_part() {
 	done
 	find_tools "${names[@]}"
 	make_initramfs "$dir/initramfs" module "${pairs[@]}" "${tools[@]}"
-	[[ $size != - ]] || return 0
-	truncate -s "$size" "$dir/row.img"
-	add_disk "$dir/row.img" row
+	[[ $size == - ]] || blank_disk "$size" "$dir/row.img" row
+	! resets "$suite" || blank_disk 1M "$dir/notes.img" notes
 }
 
 # pack_kunit DIR: the suites as modules of this kernel.
