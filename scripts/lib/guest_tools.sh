@@ -7,13 +7,21 @@
 
 TOOLS_TABLE=$ROOT/scripts/lib/guest_tools.tsv
 
-# build_selftests: static programs; their names are in $selftests.
-build_selftests() {
+# kselftest_dir: of the tree that $OUT is built from, else of ours; theirs is the harness.
+kselftest_dir() {
+	local tree
+	for tree in "${OUT:-}/source" "$(tree_dir)"; do
+		[[ ! -d $tree/tools/testing/selftests ]] || break
+	done
+	realpath -m "$tree/tools/testing/selftests"
+}
+
+# build_selftest NAME: static programs.
+build_selftest() {
 	local out=$BUILD/selftests
 	mkdir -p "$out"
-	run make -s -C "$ROOT/selftests" OUTPUT="$out" all >"$out.log" 2>&1 ||
+	run make -s -C "$ROOT/selftests" OUTPUT="$out" KSELFTEST="$(kselftest_dir)" "$out/$1" >"$out.log" 2>&1 ||
 		die "building selftests failed: $(grep -m1 -E 'error|\*\*\*' "$out.log" || tail -n1 "$out.log"); see $out.log"
-	selftests=$(make -s -C "$ROOT/selftests" OUTPUT="$out" names)
 }
 
 # debian_archive TOOL: its path is in $archive; made once for each form of its row.
@@ -38,11 +46,12 @@ debian_archive() {
 
 # find_tools NAME...: what make_initramfs needs for these is in the array $tools.
 find_tools() {
-	local name archive
+	local name archive selftests
 	tools=()
-	build_selftests
+	selftests=$(make -s -C "$ROOT/selftests" OUTPUT="$BUILD/selftests" names)
 	for name in "$@"; do
 		if grep -qx "$name" <<<"$selftests"; then
+			build_selftest "$name"
 			tools+=("bin/$name=$BUILD/selftests/$name")
 		else
 			debian_archive "$name"
