@@ -28,6 +28,9 @@ static const char usage_text[] =
 "  -k, --keep         leave the tree there; else all of it is removed at the end\n"
 "  -C, --check        change nothing: compare the tree that --keep has left, with the\n"
 "                     same seed, operations and processes\n"
+"  -f, --from N       begin with operation N; those before are what --keep has left,\n"
+"                     with the same seed and processes\n"
+"  -w, --without WHAT use no links, symlinks, xattrs (parted by commas)\n"
 "  -v, --verbose      print every operation\n"
 "\n"
 "Exit codes: 0 all agreed, 1 something is not as it must be, 2 usage or set-up.\n";
@@ -55,19 +58,21 @@ static const struct operation *pick_operation(struct tree *tree)
 static void run_tree(struct tree *tree)
 {
 	uint64_t quarter = tree->ops / 4 ? tree->ops / 4 : 1;
+	bool made = tree->check || tree->from > 1;
 
-	if (!tree->check && mkdir(tree->top, 0755))
+	if (!made && mkdir(tree->top, 0755))
 		tree_die("%s: %m; name a directory that can be made", tree->top);
-	if (tree->check && access(tree->top, R_OK | X_OK))
+	if (made && access(tree->top, R_OK | X_OK))
 		tree_die("%s: %m; run without --check, with --keep, before", tree->top);
 	tree_probe(tree);
 	tree_init(tree);
 	for (tree->number = 1; tree->number <= tree->ops; tree->number++) {
 		const struct operation *op = pick_operation(tree);
 
+		tree->live = !tree->check && tree->number >= tree->from;
 		tree->doing = op->name;
 		op->run(tree);
-		if (tree->live && tree->number % quarter == 0)
+		if (tree->live && (tree->number % quarter == 0 || tree->number == tree->from))
 			tree_compare(tree);
 	}
 	tree->doing = "the end";
@@ -88,6 +93,22 @@ static uint64_t parse_number(const char *text, uint64_t max)
 		exit(EXIT_USAGE);
 	}
 	return value;
+}
+
+static unsigned int parse_without(char *text)
+{
+	static const char *const names[] = { "links", "symlinks", "xattrs" };
+	unsigned int found = 0, n;
+	char *word;
+
+	for (word = strtok(text, ","); word; word = strtok(NULL, ",")) {
+		for (n = 0; n < ARRAY_SIZE(names) && strcmp(word, names[n]); n++)
+			;
+		if (n == ARRAY_SIZE(names))
+			tree_die("--without %s is none of: links symlinks xattrs", word);
+		found |= 1U << n;
+	}
+	return found;
 }
 
 /* run_processes() - the same tree in several directories, each with its own seed. */
@@ -123,15 +144,16 @@ int main(int argc, char **argv)
 	static const struct option names[] = {
 		{ "seed", 1, NULL, 's' }, { "ops", 1, NULL, 'n' },
 		{ "processes", 1, NULL, 'p' }, { "keep", 0, NULL, 'k' },
+		{ "from", 1, NULL, 'f' }, { "without", 1, NULL, 'w' },
 		{ "check", 0, NULL, 'C' }, { "verbose", 0, NULL, 'v' },
 		{ "help", 0, NULL, 'h' }, {}
 	};
-	static struct tree tree = { .seed = 1, .ops = 2000 };
+	static struct tree tree = { .seed = 1, .ops = 2000, .from = 1 };
 	const char *dir = "fstree.dir";
 	unsigned int processes = 1;
 	int c, status;
 
-	while ((c = getopt_long(argc, argv, "s:n:p:kCvh", names, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "s:n:p:kCf:w:vh", names, NULL)) != -1) {
 		switch (c) {
 		case 's':
 			tree.seed = parse_number(optarg, UINT32_MAX);
@@ -147,6 +169,12 @@ int main(int argc, char **argv)
 			break;
 		case 'C':
 			tree.check = true;
+			break;
+		case 'f':
+			tree.from = parse_number(optarg, UINT32_MAX);
+			break;
+		case 'w':
+			tree.without = parse_without(optarg);
 			break;
 		case 'v':
 			tree.verbose = true;
@@ -166,10 +194,9 @@ int main(int argc, char **argv)
 	if (optind < argc)
 		dir = argv[optind];
 	umask(0);
-	tree.live = !tree.check;
 	printf("KTAP version 1\n1..1\n");
 	fflush(stdout);
-	if (!tree.check && mkdir(dir, 0755))
+	if (!tree.check && tree.from == 1 && mkdir(dir, 0755))
 		tree_die("%s: %m; name a directory that can be made", dir);
 	status = run_processes(&tree, dir, processes);
 	if (!status && !tree.check && !tree.keep && rmdir(dir)) {

@@ -62,6 +62,7 @@ struct tree {
 	char top[512];
 	uint64_t seed;
 	uint64_t ops;
+	uint64_t from;		/* the operations before are there already */
 	bool keep;
 	bool check;
 	bool verbose;
@@ -71,6 +72,7 @@ struct tree {
 	uint64_t time_step;	/* ns from one time to the next that a file can have here */
 	mode_t file_mode;	/* that of every file and directory where none can be set */
 	mode_t dir_mode;
+	unsigned int without;	/* what is not to be used although it is there */
 	uint64_t random;
 	uint64_t number;	/* of the operation that runs, from 1 */
 	const char *doing;

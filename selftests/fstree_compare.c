@@ -278,4 +278,8 @@ void tree_remove(struct tree *tree)
 	}
 	if (rmdir(tree->top))
 		tree_wrong(tree, "%s cannot be removed: %m", tree->top);
+	if (tree->from > 1) {
+		snprintf(path, sizeof(path), "%s.has", tree->top);
+		unlink(path);
+	}
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * fstree: what a filesystem has, found by trying. The model must not differ between a
- * run and its --check, which may come after a remount: both probe alike.
+ * run and its --check, which may be where nothing can be written: what --keep has found
+ * stands beside the tree, in a file.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -80,11 +81,35 @@ static void probe_times(struct tree *tree, const char *file)
 	}
 }
 
+static void recall_probe(struct tree *tree, const char *file)
+{
+	FILE *kept = fopen(file, "r");
+
+	if (!kept || fscanf(kept, "%u %zu %ju %o %o", &tree->has, &tree->max_xattr,
+			    &tree->time_step, &tree->file_mode, &tree->dir_mode) != 5)
+		tree_die("%s: %m; it is made by --keep", file);
+	fclose(kept);
+}
+
+static void keep_probe(const struct tree *tree, const char *file)
+{
+	FILE *kept = fopen(file, "w");
+
+	if (!kept || fprintf(kept, "%u %zu %ju %o %o\n", tree->has, tree->max_xattr,
+			     tree->time_step, tree->file_mode, tree->dir_mode) < 0 || fclose(kept))
+		tree_die("%s: %m", file);
+}
+
 void tree_probe(struct tree *tree)
 {
 	char file[600], other[600];
 	int fd;
 
+	snprintf(file, sizeof(file), "%s.has", tree->top);
+	if (tree->check || tree->from > 1) {
+		recall_probe(tree, file);
+		return;
+	}
 	snprintf(file, sizeof(file), "%s.probe", tree->top);
 	snprintf(other, sizeof(other), "%s/probe", tree->top);
 	fd = open(file, O_CREAT | O_EXCL | O_WRONLY, 0600);
@@ -112,7 +137,12 @@ void tree_probe(struct tree *tree)
 	if (access(file, F_OK))
 		tree->has |= HAS_CASE;
 	unlink(other);
-	if (!tree->check && tree->has != HAS_ALL)
+	tree->has &= ~tree->without;
+	if (tree->keep) {
+		snprintf(file, sizeof(file), "%s.has", tree->top);
+		keep_probe(tree, file);
+	}
+	if (tree->has != HAS_ALL)
 		printf("# not supported here:%s%s%s%s%s%s\n", tree->has & HAS_LINK ? "" : " links",
 		       tree->has & HAS_SYMLINK ? "" : " symlinks",
 		       tree->has & HAS_XATTR ? "" : " extended attributes",

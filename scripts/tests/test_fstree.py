@@ -52,6 +52,25 @@ class Fstree(unittest.TestCase):
         self.assertEqual(set(kinds), {0o4, 0o10, 0o12})
         self.assertIn("\nok 1 fstree", self.fstree("--check", "--processes", "2"))
 
+    def test_goes_on_where_it_was(self) -> None:
+        self.fstree("--keep", "--ops", "700")
+        self.fstree("--keep", "--from", "701")
+        self.assertIn("\nok 1 fstree", self.fstree("--check"))
+
+    def test_what_is_there_before_must_be_right(self) -> None:
+        self.fstree("--keep", "--ops", "700")
+        path = next(path for path in self.files() if path.stat().st_size > 5000)
+        path.write_bytes(path.read_bytes()[:-1])
+        self.assertIn("not ok", self.fstree("--keep", "--from", "701", status=1))
+
+    def test_checks_where_nothing_can_be_written(self) -> None:
+        self.fstree("--keep", "--without", "xattrs,links")
+        before = sorted(self.tree.rglob("*"))
+        self.assertIn("\nok 1 fstree", self.fstree("--check"))
+        self.assertEqual(sorted(self.tree.rglob("*")), before)
+        self.assertEqual({path.stat().st_nlink for path in self.files()}, {1})
+        self.assertFalse(any(os.listxattr(path) for path in self.files()))
+
     def test_the_same_seed_repeats(self) -> None:
         runs = [self.fstree("--verbose", "--seed", seed) for seed in ("5", "5", "6")]
         self.assertEqual(runs[0], runs[1])
