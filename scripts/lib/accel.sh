@@ -6,6 +6,15 @@ KVM_DEVICE=${KVM_DEVICE:-/dev/kvm}
 # With the second that timeout(1) may need to kill QEMU it stays within ten.
 PROBE_SECONDS=${PROBE_SECONDS:-9}
 
+# qemu_name: the emulator of $ARCH; that of x86_64 is i386 as well.
+qemu_name() {
+	case $ARCH in
+	arm64) echo qemu-system-aarch64 ;;
+	riscv64 | s390x) echo "qemu-system-$ARCH" ;;
+	*) echo qemu-system-x86_64 ;;
+	esac
+}
+
 # kvm_opens: without -e the test itself would make the file.
 kvm_opens() { [[ -e $KVM_DEVICE ]] && (exec 3<>"$KVM_DEVICE") 2>/dev/null; }
 
@@ -41,7 +50,7 @@ cached_accel() {
 
 # choose_accel [KERNEL]: prints kvm or tcg; ACCEL= overrides the probe, and there is
 # icount besides: TCG with a clock that counts instructions. A kernel is needed for
-# the first probe only; without one tcg is taken, uncached.
+# the first probe only; without one tcg is taken, uncached, and for other architectures.
 choose_accel() {
 	local accel
 	case ${ACCEL:-} in
@@ -49,7 +58,7 @@ choose_accel() {
 	kvm | tcg | icount) echo "$ACCEL"; return ;;
 	*) die "ACCEL=$ACCEL is not known; use ACCEL=kvm, ACCEL=tcg or ACCEL=icount" ;;
 	esac
-	if ! kvm_opens; then
+	if [[ $(qemu_name) != *x86_64 ]] || ! kvm_opens; then
 		echo tcg
 		return
 	fi

@@ -44,8 +44,8 @@ check_base() {
 	*) die "BASE=$BASE is not known; use BASE=7.3 or BASE=6.12" ;;
 	esac
 	case $ARCH in
-	x86_64|i386) ;;
-	*) die "ARCH=$ARCH is not known; use ARCH=x86_64 or ARCH=i386" ;;
+	x86_64|i386|arm64|riscv64|s390x) ;;
+	*) die "ARCH=$ARCH is not known; use ARCH=x86_64, i386, arm64, riscv64 or s390x" ;;
 	esac
 }
 

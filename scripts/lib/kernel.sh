@@ -5,16 +5,53 @@
 # The fragments that every kernel gets; CFG adds others by name.
 BASE_FRAGMENTS=(base guest block mm kunit)
 
+# kernel_arch: what the kernel's own makefiles and kunit.py call $ARCH.
+kernel_arch() {
+	case $ARCH in
+	riscv64) echo riscv ;;
+	s390x) echo s390 ;;
+	*) echo "$ARCH" ;;
+	esac
+}
+
+# cross_prefix: what the names of its compiler and binutils begin with, if anything.
+cross_prefix() {
+	case $ARCH in
+	x86_64 | i386) ;;
+	arm64) echo aarch64-linux-gnu- ;;
+	*) echo "$ARCH-linux-gnu-" ;;
+	esac
+}
+
+# compiler: clang is one for all.
+compiler() {
+	case ${KCC:-gcc} in
+	gcc) echo "$(cross_prefix)gcc" ;;
+	*) echo "$KCC" ;;
+	esac
+}
+
+# need_compiler: those of other architectures are not installed unless asked for.
+need_compiler() {
+	type -P "$(compiler)" >/dev/null || die "no $(compiler) here; run 'make deps ARCH=$ARCH'"
+}
+
+# arch_words: what make is told of them, one word a line.
+arch_words() { printf '%s\n' "ARCH=$(kernel_arch)" "CROSS_COMPILE=$(cross_prefix)" "CC=ccache $(compiler)"; }
+
 # fragments: the files of the base fragments and of those that $CFG names, each
 # followed by what only this base or architecture knows, NAME-BASE.config and
-# NAME-ARCH.config.
+# NAME-ARCH.config; x86 is both of its sizes. On others only the suites run, which
+# need no disk.
 fragments() {
-	local name only
+	local name only family=-
+	[[ $ARCH != x86_64 && $ARCH != i386 ]] || family=x86
 	for name in "${BASE_FRAGMENTS[@]}" ${CFG//,/ }; do
+		[[ $name != block || $family == x86 ]] || continue
 		[[ -f $ROOT/scripts/configs/$name.config ]] ||
 			die "CFG names '$name', which is none of: $(cd "$ROOT/scripts/configs" && echo *.config | sed 's/\.config//g')"
 		echo "$ROOT/scripts/configs/$name.config"
-		for only in "$BASE" "$ARCH"; do
+		for only in "$BASE" "$family" "$ARCH"; do
 			[[ ! -f $ROOT/scripts/configs/$name-$only.config ]] || echo "$ROOT/scripts/configs/$name-$only.config"
 		done
 	done
@@ -41,11 +78,12 @@ build_env() {
 
 # kmake OUT [argument...]: make in the object directory.
 kmake() {
-	local out=$1
+	local out=$1 words
 	shift
 	build_env
+	mapfile -t words < <(arch_words)
 	# shellcheck disable=SC2086 # KMAKE is several words
-	run make -s -C "$out" ARCH="$ARCH" CC="ccache ${KCC:-gcc}" -j"$JOBS" ${KMAKE:-} "$@"
+	run make -s -C "$out" "${words[@]}" -j"$JOBS" ${KMAKE:-} "$@"
 }
 
 # first_error LOG: the line a user needs, not the last hundred.
@@ -68,8 +106,9 @@ seed_objects() {
 # merge_config TREE OUT file...: a .config from nothing but the fragments.
 # Left alone when the fragments are what they were, so that nothing rebuilds.
 merge_config() {
-	local tree=$1 out=$2
+	local tree=$1 out=$2 words
 	shift 2
+	mapfile -t words < <(arch_words)
 	mkdir -p "$out"
 	cat "$@" >"$out/.fragments.new"
 	if [[ -f $out/.config ]] && cmp -s "$out/.fragments.new" "$out/.fragments"; then
@@ -77,7 +116,7 @@ merge_config() {
 		return
 	fi
 	rm -f "$out/.fragments"
-	run make -s -C "$tree" ARCH="$ARCH" O="$out" CC="ccache ${KCC:-gcc}" \
+	run make -s -C "$tree" "${words[@]}" O="$out" \
 		KCONFIG_ALLCONFIG="$out/.fragments.new" allnoconfig >"$out/config.log" 2>&1 ||
 		die "configuring $out failed: $(first_error "$out/config.log")"
 	"$ROOT/scripts/check-config" "$tree" "$out/.config" "$@" || exit 2

@@ -21,7 +21,7 @@ describe_run() {
 	repeat=${REPEAT:-$(command_again "$4")}
 	RUN=$run HOW=$how OUT=$out REPEAT=$repeat \
 		SOURCE=$BUILD/source-$BASE.meta SERIES=$(series_dir) \
-		COMPILER=$(${KCC:-gcc} --version | head -n1) QEMU=$(qemu-system-x86_64 --version | head -n1) \
+		COMPILER=$("$(compiler)" --version | head -n1) QEMU=$("$(qemu_name)" --version | head -n1) \
 		ACCELERATOR=$(choose_accel "$out/arch/x86/boot/bzImage") \
 		COMMIT=$(git -C "$ROOT" describe --always --dirty 2>/dev/null || echo unknown) \
 		python3 "$ROOT/scripts/lib/describe.py"

@@ -6,8 +6,16 @@ TOOLS=${FOLIOLAB_TOOLS:-$ROOT/scripts/lib/tools.tsv}
 # depmod lies in sbin, which is not on every user's PATH.
 PATH=$PATH:/usr/sbin:/sbin
 
-# each_tool FUNCTION: calls it with every row of the table, empty columns as "".
+# each_tool FUNCTION: calls it with every row of the table, and of that of another
+# architecture, if ARCH= is one; empty columns as "".
 each_tool() {
+	local table
+	for table in "$TOOLS" "${TOOLS%.tsv}-$ARCH.tsv"; do
+		[[ ! -f $table ]] || each_row "$table" "$1"
+	done
+}
+
+each_row() {
 	local -a row
 	local i
 	while IFS=$'\t' read -ra row; do
@@ -15,8 +23,8 @@ each_tool() {
 		for i in "${!row[@]}"; do
 			[[ ${row[i]} != - ]] || row[i]=''
 		done
-		"$1" "${row[@]}" </dev/null
-	done <"$TOOLS"
+		"$2" "${row[@]}" </dev/null
+	done <"$1"
 }
 
 # has_tool PROBE: whether the machine has it; tools.tsv tells the forms of a probe.

@@ -69,6 +69,27 @@ class Fragments(Sandbox):
         self.assertEqual([line.rsplit("/", 1)[1] for line in done.stdout.splitlines()][-2:],
                          ["debug.config", "kasan.config"])
 
+    def test_architectures(self) -> None:
+        for arch, own, others in (("x86_64", "base-x86 base-x86_64 block", "guest-arm64"),
+                                  ("i386", "base-x86 base-i386 block", "base-x86_64"),
+                                  ("arm64", "guest-arm64 64k", "base-x86 block"),
+                                  ("s390x", "base-s390x guest-s390x", "base-x86 guest-arm64")):
+            done = self.shell("fragments", "kernel", ARCH=arch, CFG="64k" if arch == "arm64" else "")
+            names = [line.rsplit("/", 1)[1].removesuffix(".config") for line in done.stdout.splitlines()]
+            self.assertLessEqual(set(own.split()), set(names), arch)
+            self.assertFalse(set(others.split()) & set(names), arch)
+
+    def test_compilers(self) -> None:
+        for arch, words in (("i386", "ARCH=i386 CROSS_COMPILE= CC=ccache gcc"),
+                            ("arm64", "ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CC=ccache aarch64-linux-gnu-gcc"),
+                            ("s390x", "ARCH=s390 CROSS_COMPILE=s390x-linux-gnu- CC=ccache s390x-linux-gnu-gcc")):
+            self.assertEqual(" ".join(self.shell("arch_words", "kernel", ARCH=arch).stdout.splitlines()), words)
+        self.assertIn("CC=ccache clang-19\n", self.shell("arch_words", "kernel", ARCH="riscv64", KCC="clang-19").stdout)
+
+    def test_compiler_is_missing(self) -> None:
+        self.assert_refused(self.shell("need_compiler", "kernel", ARCH="riscv64"),
+                            "no riscv64-linux-gnu-gcc", "make deps ARCH=riscv64")
+
     def test_objects_of_each_configuration_are_apart(self) -> None:
         done = self.shell('CFG="" out_dir; CFG=debug,kasan out_dir; CFG="" KCC=clang out_dir', "kernel")
         names = [line.rsplit("/", 1)[1] for line in done.stdout.splitlines()]

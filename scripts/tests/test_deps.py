@@ -113,11 +113,19 @@ class DepsTest(FrobSandbox):
     def test_no_apt(self) -> None:
         self.assert_refused(self.verb("deps"), "missing: frob, a header", "no Debian")
 
-    def test_table_is_whole(self) -> None:
-        for row in (SCRIPTS / "lib/tools.tsv").read_text().splitlines():
-            if not row.startswith("#"):
-                columns = [column for column in row.split("\t") if column]
-                self.assertEqual(len(columns), 6, row)
+    def test_tools_of_another_architecture(self) -> None:
+        self.have_all()
+        self.apt("true")
+        (self.dir / "tools-arm64.tsv").write_text("far\tfar\tfartools\t-\t-\tfar --version\n")
+        self.assert_ok(self.verb("deps", DEPS="no"))
+        self.assert_refused(self.verb("deps", DEPS="no", ARCH="arm64"), "missing: far;", f"{INSTALL} fartools")
+
+    def test_tables_are_whole(self) -> None:
+        for table in (SCRIPTS / "lib").glob("tools*.tsv"):
+            for row in table.read_text().splitlines():
+                if not row.startswith("#"):
+                    columns = [column for column in row.split("\t") if column]
+                    self.assertEqual(len(columns), 6, row)
 
 
 class DoctorTest(FrobSandbox):

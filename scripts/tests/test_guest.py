@@ -53,12 +53,12 @@ class QemuWrapper(Sandbox):
     WORDS = ["-nodefaults", "-kernel", "bzImage", "-append", "a b", "-accel", "kvm",
              "-accel", "hvf", "-accel", "tcg", "-serial", "stdio"]
 
-    def start(self, body: str, **env: str) -> subprocess.Popen[str]:
-        self.stub("qemu-system-x86_64", body)
+    def start(self, body: str, name: str = "qemu-system-x86_64", **env: str) -> subprocess.Popen[str]:
+        self.stub(name, body)
         wrapper = SCRIPTS / "lib/qemu"
         self.status = self.dir / "status"
         whole = self.env | {"PATH": f"{wrapper}:{self.bin}", "GUEST_STATUS": str(self.status), "ACCEL": "tcg"} | env
-        return subprocess.Popen([wrapper / "qemu-system-x86_64", *self.WORDS], env=whole, text=True,
+        return subprocess.Popen([wrapper / name, *self.WORDS], env=whole, text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def test_accelerators_give_way_to_the_chosen_one(self) -> None:
@@ -75,6 +75,12 @@ class QemuWrapper(Sandbox):
     def test_instructions_counted(self) -> None:
         self.start("true", ACCEL="icount").communicate(timeout=20)
         self.assertIn("-accel tcg,thread=single -icount shift=0,sleep=off -nodefaults", self.calls()[0])
+
+    def test_other_architectures_bring_their_machine(self) -> None:
+        (self.dir / "kvm").touch()
+        self.start("true", "qemu-system-aarch64", ARCH="arm64", ACCEL="",
+                   KVM_DEVICE=str(self.dir / "kvm")).communicate(timeout=20)
+        self.assertEqual(self.calls()[0].split()[:3], ["qemu-system-aarch64", "-accel", "tcg,thread=multi"])
 
     def test_failure_is_told(self) -> None:
         qemu = self.start("exit 7")
