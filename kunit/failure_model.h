@@ -69,7 +69,7 @@ static inline bool next_trial(struct trials *t)
 				t->rest ? " and all that follow" : "", t->failed))
 		return false;
 	if (t->nth && !t->failed) {
-		if (t->rest)
+		if (t->rest || !fxt_fail_rest(t->fail))
 			return false;
 		t->rest = true;
 		t->nth = 0;

@@ -434,6 +434,7 @@ void fxt_read_stamped(struct folio_fixture *fx, loff_t from, loff_t to, bool zer
 struct fail_state;
 
 struct fail_state *fxt_fail_setup(struct kunit *test);
+bool fxt_fail_rest(struct fail_state *fail);
 void fxt_fail_begin(struct fail_state *fail, unsigned int nth, bool rest);
 unsigned int fxt_fail_end(struct fail_state *fail);
 
