@@ -420,7 +420,7 @@ static void folio_split_poisoned(struct kunit *test)
 					kunit_add_action_or_reset(test, clear_poison, page));
 			prepare_file_split(f, new_order, n % 3 ? place[n] : place[nr - 1 - n],
 					   k & 1);
-			s->flags &= ~BIT(PG_hwpoison);
+			s->flags &= ~__PG_HWPOISON;
 			expect_split(s, NULL, 0);
 			expect_pieces(f, ULONG_MAX, true);
 			kunit_release_action(test, clear_poison, page);
