@@ -168,11 +168,11 @@ static void mremap_part_of_folio(struct kunit *test)
 	fxa_end(f);
 }
 
-/* A whole PMD of folios, and ranges over their edges; onto what is mapped there. */
+/* A PMD of folios, or the first of it, and ranges over their edges; onto what is mapped there. */
 static void mremap_across_folios(struct kunit *test)
 {
 	struct fxa *f = fxa_start_param(test);
-	unsigned long all = 1UL << FXA_PMD_ORDER, nr = f->nr;
+	unsigned long all = 1UL << FXA_MAX_ORDER, nr = f->nr;
 	const struct fxa_part ranges[] = {
 		{ 0, all }, { nr / 2, nr }, { 1, all - 2 }, { all - nr, nr }, { nr - 1, all - nr },
 	};

@@ -10,10 +10,13 @@
 #include "fixture.h"
 #include "../module/compat.h"
 
-/* Where block numbers of 512 bytes need more than 32 bits. */
+/* Where block numbers need more than 32 bits. */
 #define FIRST_PAGE	(1UL << 30)
 
-static const unsigned int blkbits[] = { 9, 10, 11, 12 };
+/* An eighth of a page to a whole one. */
+static const unsigned int blkbits[] = {
+	PAGE_SHIFT - 3, PAGE_SHIFT - 2, PAGE_SHIFT - 1, PAGE_SHIFT,
+};
 
 static const struct address_space_operations buffer_aops = {
 	.dirty_folio		= block_dirty_folio,

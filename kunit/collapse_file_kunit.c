@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mm_collapse_file: MADV_COLLAPSE of files, of tmpfs and of the fixture. 512 pages in
- * folios of smaller orders become one folio of the page cache that a PMD maps, with
- * contents, dirtiness and accounts, or stay as they are. collapse_kunit.c has
- * anonymous memory.
+ * mm_collapse_file: MADV_COLLAPSE of files, of tmpfs and of the fixture. Folios of
+ * smaller orders become one folio of the page cache that a PMD maps, with contents,
+ * dirtiness and accounts, or stay as they are. collapse_kunit.c has anonymous memory.
  */
 #include <linux/mman.h>
 #include <linux/module.h>
@@ -27,11 +26,15 @@ KUNIT_ARRAY_PARAM_DESC(order, small, desc);
 
 static int collapse_init(struct kunit *test)
 {
+	const struct fxt_order_param *param = test->param_value;
+
 	if (!SHM_EXPORTS || !IS_ENABLED(CONFIG_ADVISE_SYSCALLS))
 		kunit_skip(test, "needs the KUnit exports of the patch series");
-	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || PMD_ORDER != FXA_PMD_ORDER)
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE, a PMD of order %u",
-			   FXA_PMD_ORDER);
+	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || FXA_PMD_ORDER > FXA_MAX_ORDER)
+		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE, a PMD of order %u at most",
+			   FXA_MAX_ORDER);
+	if (param && param->order >= FXA_PMD_ORDER)
+		kunit_skip(test, "is of PMD order already");
 	fxt_switch_mm(fxt_new_mm(test));
 	return shm_init(test);
 }

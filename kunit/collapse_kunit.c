@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mm_collapse: MADV_COLLAPSE of anonymous memory. 512 pages in folios of smaller
- * orders become one folio that a PMD maps, with what was written, or stay as they are.
+ * mm_collapse: MADV_COLLAPSE of anonymous memory. Pages in folios of smaller orders
+ * become one folio that a PMD maps, with what was written, or stay as they are.
  * collapse_file_kunit.c has the files.
  */
 #include <linux/mman.h>
@@ -26,9 +26,11 @@ static struct fxa *start(struct kunit *test, unsigned int order)
 {
 	struct fxa *f = fxa_start(test, order, false);
 
-	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || PMD_ORDER != FXA_PMD_ORDER)
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE, a PMD of order %u",
-			   FXA_PMD_ORDER);
+	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || FXA_PMD_ORDER > FXA_MAX_ORDER)
+		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE, a PMD of order %u at most",
+			   FXA_MAX_ORDER);
+	if (order >= FXA_PMD_ORDER)
+		kunit_skip(test, "is of PMD order already");
 	return f;
 }
 

@@ -328,7 +328,7 @@ static void check_create_order(struct folio_fixture *fx, pgoff_t index, unsigned
 static void get_folio_create_order(struct kunit *test)
 {
 	static const struct { unsigned int min, max; } range[] = {
-		{ 0, 9 }, { 0, 5 }, { 2, 9 }, { 3, 4 }, { 1, 1 },
+		{ 0, FXT_MAX_ORDER }, { 0, 5 }, { 2, FXT_MAX_ORDER }, { 3, 4 }, { 1, 1 },
 	};
 	static const pgoff_t offset[] = { 0, 1, 2, 3, 4, 6, 8, 13, 16, 32, 64, 96, 128, 256, 511 };
 	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);

@@ -59,13 +59,15 @@ static inline struct folio *add_folio(struct folio_fixture *fx, pgoff_t index, u
 }
 
 /*
- * A bit of everything, in page indexes from BASE:
+ * A bit of everything, in page indexes from BASE. Where no folio is as large as the
+ * first, it is smaller and begins later.
  *
  *	0  512  528 532 533 534 536  544   552  560    576 640 768 1024     1026   1056
  *	|9 | 4  | 2 | 0 | 0 | 1 | 3 | hole | 3 |shadow| 6 | 7 | 8 | 0 |shadow| 1 |hole| 5 |
  */
 static const struct fxt_range mixed[] = {
-	{ BASE, 9 }, { BASE + 512, 4 }, { BASE + 528, 2 }, { BASE + 532, 0 },
+	{ BASE + 512 - (1 << FXT_MAX_ORDER), FXT_MAX_ORDER },
+	{ BASE + 512, 4 }, { BASE + 528, 2 }, { BASE + 532, 0 },
 	{ BASE + 533, 0 }, { BASE + 534, 1 }, { BASE + 536, 3 }, { BASE + 552, 3 },
 	{ BASE + 576, 6 }, { BASE + 640, 7 }, { BASE + 768, 8 }, { BASE + 1024, 0 },
 	{ BASE + 1026, 1 }, { BASE + 1056, 5 },

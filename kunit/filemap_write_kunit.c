@@ -173,7 +173,7 @@ static void expect_idle(struct writer *w)
 static void write_creates_folio_of_its_size(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
-	struct writer *w = start_writer(test, 0, MAX_PAGECACHE_ORDER);
+	struct writer *w = start_writer(test, 0, FXT_MAX_ORDER);
 	size_t size = PAGE_SIZE << order;
 	loff_t pos = FXT_POS(FIRST + (1UL << order));
 	struct fxt_range want = { FIRST + (1UL << order), order };
@@ -229,7 +229,7 @@ static void write_creates_aligned_folios(struct kunit *test)
 static void write_creates_min_order(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
-	struct writer *w = start_writer(test, order, MAX_PAGECACHE_ORDER);
+	struct writer *w = start_writer(test, order, FXT_MAX_ORDER);
 	pgoff_t last = FIRST + (2UL << order) - 1;
 	struct fxt_range want = { FIRST + (1UL << order), order };
 	struct kiocb iocb = write_iocb(w, FXT_POS(last) + 100);
@@ -248,7 +248,7 @@ static void write_creates_min_order(struct kunit *test)
 static void write_between_cached_folios(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
-	struct writer *w = start_writer(test, 0, MAX_PAGECACHE_ORDER);
+	struct writer *w = start_writer(test, 0, FXT_MAX_ORDER);
 	unsigned long nr = 1UL << order;
 	loff_t pos = FXT_POS(FIRST), end = FXT_POS(FIRST + 3 * nr);
 	struct kiocb iocb = write_iocb(w, pos + 8);
@@ -289,7 +289,7 @@ static struct iov_iter user_zeroes(struct kunit *test, unsigned long nr, unsigne
 static void write_faults_source_in(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
-	struct writer *w = start_writer(test, 0, MAX_PAGECACHE_ORDER);
+	struct writer *w = start_writer(test, 0, FXT_MAX_ORDER);
 	unsigned long nr = 1UL << order;
 	loff_t pos = FXT_POS(FIRST);
 	struct iov_iter iter = user_zeroes(test, nr, nr);
@@ -308,7 +308,7 @@ static void write_faults_source_in(struct kunit *test)
 static void write_short_copy(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), all;
-	struct writer *w = start_writer(test, 0, MAX_PAGECACHE_ORDER);
+	struct writer *w = start_writer(test, 0, FXT_MAX_ORDER);
 	unsigned long nr = 1UL << order, hole = nr / 2;
 	loff_t pos = FXT_POS(FIRST), end = FXT_POS(FIRST + 2 * nr);
 
@@ -352,7 +352,7 @@ static void write_short_copy(struct kunit *test)
 static void write_from_nowhere(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
-	struct writer *w = start_writer(test, 0, MAX_PAGECACHE_ORDER);
+	struct writer *w = start_writer(test, 0, FXT_MAX_ORDER);
 	loff_t pos = FXT_POS(FIRST);
 	struct folio *folio = fxt_add_folio(w->fx, FIRST, order, 0);
 	struct iov_iter iter = user_zeroes(test, 1, 0);
@@ -372,7 +372,7 @@ static void write_from_nowhere(struct kunit *test)
 static void write_begin_refuses(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
-	struct writer *w = start_writer(test, 0, MAX_PAGECACHE_ORDER);
+	struct writer *w = start_writer(test, 0, FXT_MAX_ORDER);
 	size_t size = PAGE_SIZE << order;
 	loff_t pos = FXT_POS(FIRST);
 	struct kiocb iocb = write_iocb(w, pos);
@@ -402,7 +402,7 @@ static void write_appends_inside_folio(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
 	const size_t size = PAGE_SIZE << order;
-	struct writer *w = start_writer(test, 0, MAX_PAGECACHE_ORDER);
+	struct writer *w = start_writer(test, 0, FXT_MAX_ORDER);
 	loff_t pos = FXT_POS(FIRST);
 	size_t ends[] = { 1, PAGE_SIZE - 1, size / 2, size - 1 };
 
@@ -431,7 +431,7 @@ static void write_at_limit(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
 	const size_t size = PAGE_SIZE << order;
-	struct writer *w = start_writer(test, 0, MAX_PAGECACHE_ORDER);
+	struct writer *w = start_writer(test, 0, FXT_MAX_ORDER);
 	loff_t limit = FXT_POS(FIRST) + size - 10;
 	struct kiocb iocb = write_iocb(w, limit - 5);
 	struct iov_iter iter = zeroes(test, 20);
@@ -462,7 +462,7 @@ static struct kiocb direct_iocb(struct writer *w, loff_t pos)
 static void direct_write_drops_folio(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
-	struct writer *w = start_writer(test, 0, MAX_PAGECACHE_ORDER);
+	struct writer *w = start_writer(test, 0, FXT_MAX_ORDER);
 	pgoff_t nr = 1UL << order, base = FIRST;
 	const struct { pgoff_t page; size_t at; } where[] = {
 		{ 0, 0 }, { nr / 2, 100 }, { nr - 1, PAGE_SIZE - 1 },
@@ -495,7 +495,7 @@ static void direct_write_falls_back(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
 	const size_t size = PAGE_SIZE << order;
-	struct writer *w = start_writer(test, 0, MAX_PAGECACHE_ORDER);
+	struct writer *w = start_writer(test, 0, FXT_MAX_ORDER);
 	loff_t pos = FXT_POS(FIRST);
 	struct folio *folio = fxt_add_folio(w->fx, FIRST, order, FXT_PRIVATE);
 	struct kiocb iocb = direct_iocb(w, pos + 8);
@@ -517,7 +517,7 @@ static void direct_write_ends_early(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
 	const size_t size = PAGE_SIZE << order;
-	struct writer *w = start_writer(test, 0, MAX_PAGECACHE_ORDER);
+	struct writer *w = start_writer(test, 0, FXT_MAX_ORDER);
 	loff_t pos = FXT_POS(FIRST);
 	struct kiocb iocb = direct_iocb(w, pos);
 	struct iov_iter iter = zeroes(test, size);
@@ -548,7 +548,7 @@ static void direct_write_moves_eof(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
 	const loff_t size = PAGE_SIZE << order;
-	struct writer *w = start_writer(test, 0, MAX_PAGECACHE_ORDER);
+	struct writer *w = start_writer(test, 0, FXT_MAX_ORDER);
 	loff_t eof = FXT_POS(FIRST) + size / 2 + 100;
 	const loff_t ends[] = {
 		-1, 0, 1, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, size - 1, size, size + 1,

@@ -64,7 +64,9 @@ static u64 stamp_word(const struct inode *inode, loff_t pos)
 
 static u8 stamp_byte(const struct inode *inode, loff_t pos)
 {
-	return stamp_word(inode, round_down(pos, 8)) >> (8 * (pos & 7));
+	u64 word = stamp_word(inode, round_down(pos, 8));
+
+	return ((u8 *)&word)[pos & 7];
 }
 
 /* stamp_word() of a word of a page whose first stamp is known: for long loops. */

@@ -101,7 +101,8 @@ struct fxt_range {
 #define FXT_SHADOW	xa_mk_value(0)
 
 /* The largest order that the suites use, of those that the page cache can have. */
-#define FXT_MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
+#define FXT_MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? \
+			 MIN(9, MIN(MAX_XAS_ORDER, PMD_ORDER)) : 0)
 
 /* The parameter of cases that run once for each folio order. */
 struct fxt_order_param {
@@ -239,7 +240,8 @@ long fxt_zone_stat(enum zone_stat_item item);
 /* One more, whose PMD is in another table than theirs. */
 #define FXA_FAR		(FXA_AREA(FXA_AREAS) + PUD_SIZE)
 #define FXA_MAX_MMS	4
-#define FXA_MAX_NR	1024UL	/* pages of an area that can be read at once */
+/* Pages of an area that can be read at once. */
+#define FXA_MAX_NR	MAX(1024UL, 2 * PMD_SIZE / PAGE_SIZE)
 
 /* What a page-table entry says, as a set. */
 #define FXA_PAGE	BIT(0)	/* a page is mapped */
@@ -281,12 +283,14 @@ struct fxa_param {
 	bool pmd;
 };
 
-#define FXA_PMD_ORDER	9
+#define FXA_PMD_ORDER	((unsigned int)PMD_ORDER)
+/* The largest of the folios under test. With larger pages a PMD's are too large for that. */
+#define FXA_MAX_ORDER	MIN(9U, FXA_PMD_ORDER)
 
 static const struct fxa_param fxa_params[] __maybe_unused = {
 	{ "order=0", 0 }, { "order=2", 2 }, { "order=3", 3 }, { "order=4", 4 },
 	{ "order=5", 5 }, { "order=6", 6 }, { "order=7", 7 }, { "order=8", 8 },
-	{ "order=9", FXA_PMD_ORDER }, { "pmd", FXA_PMD_ORDER, true },
+	{ "order=9", 9 }, { "pmd", FXA_PMD_ORDER, true },
 };
 
 /* A range of pages of a folio. */

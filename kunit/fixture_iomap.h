@@ -167,9 +167,12 @@ bool iom_uptodate(struct iom_fs *fs, struct folio *folio, size_t off, size_t len
 
 /* What the cases of all suites do. */
 
-#define IOM_MAX_ORDER	(IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? 9 : 0)
+#define IOM_MAX_ORDER	FXT_MAX_ORDER
 
-static const unsigned int iom_blkbits[] __maybe_unused = { 9, 10, 11, 12 };
+/* An eighth of a page to a whole one. */
+static const unsigned int iom_blkbits[] __maybe_unused = {
+	PAGE_SHIFT - 3, PAGE_SHIFT - 2, PAGE_SHIFT - 1, PAGE_SHIFT,
+};
 
 /* Large folios have room for every situation at either end of the block sizes. */
 #define iom_for_each_blkbits(i, order)				\

@@ -635,7 +635,7 @@ static void zero_range_dirty_batch(struct kunit *test)
 		unsigned long cached = 0;
 		bool zeroed = false;
 
-		iom_reset(fs, i ? PAGE_SHIFT : 9);
+		iom_reset(fs, i ? PAGE_SHIFT : SECTOR_SHIFT);
 		fs->batch = true;
 		iom_map(fs, fs->base, fs->base + fs->size, IOMAP_UNWRITTEN, 0);
 		iom_model_zeroes(fs, fs->base, fs->base + fs->size);

@@ -364,11 +364,12 @@ static void ioend_error_is_kept(struct kunit *test)
 #define RANDOM_PAGES	64
 
 static const struct iom_random_param {
-	char desc[12];
+	char desc[16];
 	unsigned int blkbits;
 	unsigned int max_order;
 } random_params[] = {
-	{ "bs=512", 9, 4 }, { "bs=1024", 10, 2 }, { "bs=2048", 11, 6 }, { "bs=4096", 12, 5 },
+	{ "bs=page/8", PAGE_SHIFT - 3, 4 }, { "bs=page/4", PAGE_SHIFT - 2, 2 },
+	{ "bs=page/2", PAGE_SHIFT - 1, 6 }, { "bs=page", PAGE_SHIFT, 5 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(random, random_params, desc);

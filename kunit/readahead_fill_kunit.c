@@ -453,12 +453,14 @@ static void read_stream(struct ra_file *rf, u8 *buf, loff_t eof, size_t piece)
 
 static void read_stream_once(struct kunit *test)
 {
-	static const size_t pieces[] = { 1024, 4096, 4097, 12288, 65536 };
+	static const size_t pieces[] = {
+		PAGE_SIZE / 4, PAGE_SIZE, PAGE_SIZE + 1, 3 * PAGE_SIZE, 16 * PAGE_SIZE,
+	};
 	static const unsigned int maxes[] = { 4, 32, 512 };
-	static const loff_t eofs[] = { 1, 4096 * 100 + 1, 4096 * 300 };
+	static const loff_t eofs[] = { 1, PAGE_SIZE * 100 + 1, PAGE_SIZE * 300 };
 	unsigned int order = fxt_order(test), p, m, e;
 	struct ra_file *rf = open_file(test, order > 4 ? 0 : order, order, 32);
-	u8 *buf = vmalloc(65536);
+	u8 *buf = vmalloc(16 * PAGE_SIZE);
 
 	KUNIT_ASSERT_NOT_NULL(test, buf);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_buffer, buf));
@@ -468,7 +470,7 @@ static void read_stream_once(struct kunit *test)
 			unsigned long pages = round_up(DIV_ROUND_UP(eofs[e], PAGE_SIZE), nr);
 
 			m = (p + e) % ARRAY_SIZE(maxes);
-			/* Each byte of a long file need not be read a kilobyte at a time. */
+			/* A long file need not be read a quarter of a page at a time. */
 			if ((size_t)eofs[e] / pieces[p] > 200)
 				continue;
 			reset_state(rf, maxes[m]);

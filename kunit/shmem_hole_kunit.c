@@ -61,7 +61,7 @@ static void truncate_at_every_edge(struct kunit *test)
 		expect_hill(fx, index, order, from, TO_END);
 		KUNIT_EXPECT_EQ(test, kept, fxt_mapping(fx)->nrpages);
 		shm_expect_stats(test, before, kept,
-				 order == 9 && edge[i] >= (PAGE_SIZE << 9) ? 512 : 0);
+				 edge[i] >= (PAGE_SIZE << order) ? shm_thps(order) : 0);
 		shm_truncate(fx, FXT_POS(end) + 5);
 		fxt_read_stamped(fx, FXT_POS(index - 1), from, false);
 		fxt_read_stamped(fx, from, FXT_POS(end) + 5, true);
@@ -110,7 +110,7 @@ static void punch_in_one_folio(struct kunit *test)
 static void punch_across_folios(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i, j, nr, nr_other, n = 0;
-	const unsigned int other = 9 - order;
+	const unsigned int other = FXT_MAX_ORDER - order;
 	struct folio_fixture *fx = shm_file(test);
 	const pgoff_t first = FIRST + 2048, second = FIRST + 4096, end = second + (1UL << other);
 	loff_t edge[MAX_EDGES], edge_other[MAX_EDGES];
@@ -250,8 +250,8 @@ static const struct falloc_param {
 	{ "one byte", 3 * PAGE_SIZE + 7, 1, 0, 0 },
 	{ "one byte, size kept", 3 * PAGE_SIZE + 7, 1, 0, FALLOC_FL_KEEP_SIZE },
 	{ "two bytes of two pages", PAGE_SIZE - 1, 2, 0, 0 },
-	{ "2 MiB", 0, 512 * PAGE_SIZE, 0, 0 },
-	{ "2 MiB, size kept", 0, 512 * PAGE_SIZE, 100, FALLOC_FL_KEEP_SIZE },
+	{ "512 pages", 0, 512 * PAGE_SIZE, 0, 0 },
+	{ "512 pages, size kept", 0, 512 * PAGE_SIZE, 100, FALLOC_FL_KEEP_SIZE },
 	{ "inside the file", 10 * PAGE_SIZE, 100 * PAGE_SIZE, 600 * PAGE_SIZE, 0 },
 	{ "unaligned over EOF", 77 * PAGE_SIZE + 1, 700 * PAGE_SIZE, 100 * PAGE_SIZE, 0 },
 	{ "over EOF, size kept", 500 * PAGE_SIZE, 40 * PAGE_SIZE, 510 * PAGE_SIZE,
@@ -345,7 +345,7 @@ static void fallocend_follows_truncate(struct kunit *test)
 static void fallocate_enospc_undone(struct kunit *test)
 {
 	unsigned int order = fxt_order(test);
-	struct folio_fixture *fx = shm_file_with(test, "within_size", "size", "4M");
+	struct folio_fixture *fx = shm_file_limited(test, "within_size", 1024);
 	struct shmem_inode_info *info = SHMEM_I(shm_inode(fx));
 	const unsigned long pages = 1UL << order;
 	/* Between the folios there is room for all that is left, and more. */
@@ -382,7 +382,7 @@ static void fallocate_enospc_undone(struct kunit *test)
 /* What an earlier fallocate promised, a later one that fails does not take back. */
 static void fallocate_undo_keeps_earlier(struct kunit *test)
 {
-	struct folio_fixture *fx = shm_file_with(test, "within_size", "size", "4M");
+	struct folio_fixture *fx = shm_file_limited(test, "within_size", 1024);
 	unsigned int order = fxt_order(test);
 	const unsigned long pages = 1UL << order;
 	const pgoff_t index = FIRST + 1024;
@@ -404,7 +404,7 @@ static void fallocate_undo_keeps_earlier(struct kunit *test)
 /* At the limit a write stops where there is no more room; a smaller folio may fit. */
 static void write_to_the_limit(struct kunit *test)
 {
-	struct folio_fixture *fx = shm_file_with(test, "always", "size", "2400k");
+	struct folio_fixture *fx = shm_file_limited(test, "always", 600);
 	void *buf = shm_buffer(fx, 0, 9);
 	loff_t pos = 0;
 	struct kstatfs st;
@@ -449,9 +449,9 @@ static long count_shrinkable(struct folio_fixture *fx)
 /* A huge folio with room past EOF is split when memory is short; no data are lost. */
 static void shrink_past_eof(struct kunit *test)
 {
-	static const unsigned long sizes[] = { 1, 2, 100, 256, 511 };
+	static const unsigned long sizes[] = { 1, 2, 100, HUGE_NR / 2, HUGE_NR - 1 };
 	struct folio_fixture *fx = shm_file_with(test, "always", NULL, NULL);
-	const struct fxt_range huge = { 0, 9 };
+	const struct fxt_range huge = { 0, HUGE_ORDER };
 	unsigned int i;
 
 	KUNIT_EXPECT_EQ(test, 0, count_shrinkable(fx));
@@ -463,7 +463,7 @@ static void shrink_past_eof(struct kunit *test)
 		fxt_expect_layout(fx, &huge, 1);
 		KUNIT_EXPECT_EQ(test, 1, count_shrinkable(fx));
 		/* In use: it stays, and stays on the list. */
-		folio = get_folio(fx, 0, 9);
+		folio = get_folio(fx, 0, HUGE_ORDER);
 		scan(fx, 5, 0);
 		KUNIT_EXPECT_EQ(test, 1, count_shrinkable(fx));
 		folio_lock(folio);
@@ -491,28 +491,28 @@ static void shrink_past_eof(struct kunit *test)
 static void shrink_nothing_to_gain(struct kunit *test)
 {
 	struct folio_fixture *fx = shm_file_with(test, "always", NULL, NULL);
-	const struct fxt_range huge[] = { { 0, 9 }, { 512, 9 } };
+	const struct fxt_range huge = { 0, HUGE_ORDER };
 
 	shm_write(fx, 0, 1);
-	i_size_write(shm_inode(fx), FXT_POS(511) + 1);
+	i_size_write(shm_inode(fx), FXT_POS(HUGE_NR - 1) + 1);
 	KUNIT_EXPECT_EQ(test, 1, count_shrinkable(fx));
 	scan(fx, 5, 0);
 	KUNIT_EXPECT_EQ(test, 0, count_shrinkable(fx));
-	fxt_expect_layout(fx, huge, 1);
+	fxt_expect_layout(fx, &huge, 1);
 	shm_truncate(fx, 0);
 
 	shm_write(fx, 0, 1);
-	KUNIT_ASSERT_EQ(test, 0, vfs_fallocate(fx->file, FALLOC_FL_KEEP_SIZE, 0, FXT_POS(512)));
+	KUNIT_ASSERT_EQ(test, 0, vfs_fallocate(fx->file, FALLOC_FL_KEEP_SIZE, 0, FXT_POS(HUGE_NR)));
 	KUNIT_EXPECT_EQ(test, 1, count_shrinkable(fx));
 	scan(fx, 5, 0);
 	KUNIT_EXPECT_EQ(test, 0, count_shrinkable(fx));
-	fxt_expect_layout(fx, huge, 1);
+	fxt_expect_layout(fx, &huge, 1);
 	shm_truncate(fx, 0);
 
-	shm_write(fx, 0, FXT_POS(512));
-	shm_truncate(fx, FXT_POS(512));
+	shm_write(fx, 0, FXT_POS(HUGE_NR));
+	shm_truncate(fx, FXT_POS(HUGE_NR));
 	scan(fx, 5, count_shrinkable(fx) ? 0 : -1);
-	fxt_expect_layout(fx, huge, 1);
+	fxt_expect_layout(fx, &huge, 1);
 	shm_expect_folios(fx);
 }
 
@@ -525,7 +525,7 @@ static void shrink_many_files(struct kunit *test)
 	for (i = 0; i < 4; i++) {
 		file[i] = i ? fxt_open_tmpfs(test, fx->mnt) : fx;
 		shm_write(file[i], 0, 10);
-		shm_write(file[i], FXT_POS(512), FXT_POS(512) + 10);
+		shm_write(file[i], FXT_POS(HUGE_NR), FXT_POS(HUGE_NR) + 10);
 		KUNIT_EXPECT_EQ(test, i + 1, count_shrinkable(fx));
 	}
 	fxt_drain_lru();
@@ -535,8 +535,8 @@ static void shrink_many_files(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, count_shrinkable(fx));
 	scan(fx, 9, -1);
 	for (i = 0; i < 4; i++) {
-		KUNIT_EXPECT_EQ_MSG(test, 513, fxt_mapping(file[i])->nrpages, "file %u", i);
-		fxt_expect_stamped(file[i], FXT_POS(512), FXT_POS(512) + 10);
+		KUNIT_EXPECT_EQ_MSG(test, HUGE_NR + 1, fxt_mapping(file[i])->nrpages, "file %u", i);
+		fxt_expect_stamped(file[i], FXT_POS(HUGE_NR), FXT_POS(HUGE_NR) + 10);
 	}
 	/* One that waits to be shrunk and goes away is on no list. */
 	shm_truncate(file[3], 0);
@@ -547,18 +547,18 @@ static void shrink_many_files(struct kunit *test)
 /* Room past the EOF of one file is given to another rather than ENOSPC. */
 static void limit_takes_from_past_eof(struct kunit *test)
 {
-	struct folio_fixture *fx = shm_file_with(test, "always", "size", "2M"), *other;
+	struct folio_fixture *fx = shm_file_limited(test, "always", HUGE_NR), *other;
 
 	shm_write(fx, 0, 1);
-	KUNIT_EXPECT_EQ(test, 512, fxt_mapping(fx)->nrpages);
+	KUNIT_EXPECT_EQ(test, HUGE_NR, fxt_mapping(fx)->nrpages);
 	other = fxt_open_tmpfs(test, fx->mnt);
 	fxt_drain_lru();
-	shm_write(other, 0, FXT_POS(511));
+	shm_write(other, 0, FXT_POS(HUGE_NR - 1));
 	KUNIT_EXPECT_EQ(test, 1, fxt_mapping(fx)->nrpages);
-	KUNIT_EXPECT_EQ(test, 511, fxt_mapping(other)->nrpages);
+	KUNIT_EXPECT_EQ(test, HUGE_NR - 1, fxt_mapping(other)->nrpages);
 	fxt_read_stamped(fx, 0, 1, false);
-	fxt_read_stamped(other, 0, FXT_POS(511), false);
-	KUNIT_EXPECT_EQ(test, 512, percpu_counter_sum(&shm_sb(fx)->used_blocks));
+	fxt_read_stamped(other, 0, FXT_POS(HUGE_NR - 1), false);
+	KUNIT_EXPECT_EQ(test, HUGE_NR, percpu_counter_sum(&shm_sb(fx)->used_blocks));
 }
 
 /* The last reference to a file: all blocks, the inode and its statistics come back. */
@@ -586,7 +586,7 @@ static void evict_gives_all_back(struct kunit *test)
 	i_size_write(file_inode(file), FXT_POS(4096));
 	KUNIT_EXPECT_EQ(test, (1L << order) + 1, percpu_counter_sum(&sbinfo->used_blocks));
 	KUNIT_EXPECT_EQ(test, committed + (1L << order) + 1, vm_memory_committed());
-	shm_expect_stats(test, before, (1L << order) + 1, order == 9 ? 512 : 0);
+	shm_expect_stats(test, before, (1L << order) + 1, shm_thps(order));
 	__fput_sync(file);
 	fxt_drain_lru();
 	KUNIT_EXPECT_EQ(test, 0, percpu_counter_sum(&sbinfo->used_blocks));
@@ -620,7 +620,7 @@ static void committed_follows_size(struct kunit *test)
 	folio_unlock(folio);
 	folio_put(folio);
 	fxt_drain_lru();
-	KUNIT_EXPECT_EQ(test, 512, file->f_mapping->nrpages);
+	KUNIT_EXPECT_EQ(test, HUGE_NR, file->f_mapping->nrpages);
 	KUNIT_EXPECT_EQ(test, committed + 600, vm_memory_committed());
 	shm_truncate(fx, FXT_POS(100) + 1);
 	KUNIT_EXPECT_EQ(test, committed + 101, vm_memory_committed());

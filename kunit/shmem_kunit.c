@@ -19,7 +19,7 @@ static unsigned int order_within(pgoff_t index, unsigned long pages)
 {
 	unsigned int order;
 
-	for (order = HPAGE_PMD_ORDER; order; order--)
+	for (order = HUGE_ORDER; order; order--)
 		if (((index >> order) + 1) << order <= pages)
 			break;
 	return order;
@@ -55,7 +55,7 @@ static void write_whole_folio(struct kunit *test)
 	fxt_expect_layout(fx, &want, 1);
 	fxt_expect_stamped(fx, from, to);
 	shm_expect_folios(fx);
-	shm_expect_stats(test, before, 1L << order, order == HPAGE_PMD_ORDER ? 1L << order : 0);
+	shm_expect_stats(test, before, 1L << order, shm_thps(order));
 	fxt_read_stamped(fx, from, to, false);
 	shm_truncate(fx, 0);
 	shm_expect_accounts(fx);
@@ -198,7 +198,7 @@ static void order_beside_folios(struct kunit *test)
 			if (!xa_load(&fxt_mapping(fx)->i_pages, there[i]))
 				fxt_add_shmem(fx, there[i], 0);
 		}
-		for (order = HPAGE_PMD_ORDER; order; order--) {
+		for (order = HUGE_ORDER; order; order--) {
 			for (i = 0; i < nr; i++)
 				if (there[i] >> order == index >> order)
 					break;
@@ -227,13 +227,13 @@ static const struct huge_param {
 } huge_params[] = {
 	{ "never", "never", 600, false, 0, 0 },
 	{ "never, advised", "never", 600, true, 0, 0 },
-	{ "always", "always", 600, false, 9, 9 },
-	{ "always, small file", "always", 3, false, 9, 9 },
-	{ "within, large file", "within_size", 512, false, 9, 9 },
+	{ "always", "always", 600, false, HUGE_ORDER, HUGE_ORDER },
+	{ "always, small file", "always", 3, false, HUGE_ORDER, HUGE_ORDER },
+	{ "within, large file", "within_size", HUGE_NR, false, HUGE_ORDER, HUGE_ORDER },
 	{ "within, small file", "within_size", 3, false, 1, 1 },
-	{ "within, advised", "within_size", 1, true, 0, 9 },
+	{ "within, advised", "within_size", 1, true, 0, HUGE_ORDER },
 	{ "advise", "advise", 600, false, 0, 0 },
-	{ "advise, advised", "advise", 600, true, 0, 9 },
+	{ "advise, advised", "advise", 600, true, 0, HUGE_ORDER },
 };
 
 KUNIT_ARRAY_PARAM_DESC(huge, huge_params, desc);
@@ -248,8 +248,8 @@ static void fault_in_each_mode(struct kunit *test)
 	struct fxt_range want = { 0, param->read };
 	struct mm_struct *mm;
 
-	if (HPAGE_PMD_ORDER != 9 || !SHM_EXPORTS)
-		kunit_skip(test, "needs PMDs of order 9 and the exported do_madvise()");
+	if (!SHM_EXPORTS)
+		kunit_skip(test, "needs the exported do_madvise()");
 	if (param->advise)
 		fxt_need_large_folios(test);
 	i_size_write(shm_inode(fx), FXT_POS(param->pages));
@@ -261,10 +261,10 @@ static void fault_in_each_mode(struct kunit *test)
 	i_size_write(shm_inode(fx), FXT_POS(param->pages));
 	mm = fxt_new_mm(test);
 	fxt_switch_mm(mm);
-	fxt_mmap(fx, USER_ADDR, 0, 512, PROT_READ | PROT_WRITE, MAP_SHARED);
+	fxt_mmap(fx, USER_ADDR, 0, HUGE_NR, PROT_READ | PROT_WRITE, MAP_SHARED);
 #if SHM_EXPORTS
 	if (param->advise)
-		KUNIT_ASSERT_EQ(test, 0, do_madvise(mm, USER_ADDR, 512 << PAGE_SHIFT,
+		KUNIT_ASSERT_EQ(test, 0, do_madvise(mm, USER_ADDR, HUGE_NR << PAGE_SHIFT,
 						    MADV_HUGEPAGE));
 #endif
 	fxt_touch(test, USER_ADDR, 1, true);
@@ -319,7 +319,7 @@ static void get_folio_each_way(struct kunit *test)
 	const struct get_param *param = test->param_value;
 	unsigned int order;
 
-	for (order = 0; order <= 9; order += 3) {
+	for (order = 0; order <= FXT_MAX_ORDER; order += 3) {
 		struct folio_fixture *fx = shm_file(test);
 		const pgoff_t index = FIRST + (1UL << order) / 2;
 		const loff_t pos = FXT_POS(FIRST), len = PAGE_SIZE << order;

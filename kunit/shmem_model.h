@@ -24,6 +24,10 @@
 #define SHM_EXPORTS	0
 #endif
 
+/* The largest order of tmpfs, what huge=always gives: where it can, a PMD's. */
+#define HUGE_ORDER	((unsigned int)MIN(MAX_XAS_ORDER, PMD_ORDER))
+#define HUGE_NR		(1UL << HUGE_ORDER)
+
 /* For the suites' init(). */
 static inline int shm_init(struct kunit *test)
 {
@@ -51,6 +55,16 @@ static inline struct folio_fixture *shm_file_with(struct kunit *test, const char
 	if (strcmp(huge, "never"))
 		fxt_need_large_folios(test);
 	return fxt_open_tmpfs(test, fxt_mount_tmpfs(test, options));
+}
+
+/* A file on a mount that has room for so many pages. */
+static inline struct folio_fixture *shm_file_limited(struct kunit *test, const char *huge,
+						     unsigned long pages)
+{
+	char size[24];
+
+	snprintf(size, sizeof(size), "%lu", pages << PAGE_SHIFT);
+	return shm_file_with(test, huge, "size", size);
 }
 
 /* An empty file, as long as no case needs, in which fxt_add_shmem() chooses the orders. */
@@ -156,6 +170,12 @@ static inline struct shm_stats shm_read_stats(void)
 		fxt_node_stat(NR_SHMEM), fxt_node_stat(NR_FILE_PAGES),
 		fxt_node_stat(NR_SHMEM_THPS),
 	};
+}
+
+/* Pages of a folio, if it is as large as a PMD maps: statistics have it apart. */
+static inline long shm_thps(unsigned int order)
+{
+	return order == PMD_ORDER ? 1L << order : 0;
 }
 
 /* Since @before, @pages were added, of which @thps are in folios as large as a PMD maps. */

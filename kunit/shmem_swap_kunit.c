@@ -116,7 +116,7 @@ static void swap_out_and_read(struct kunit *test)
 		expect_swapped(fx, swap, pages);
 		KUNIT_EXPECT_EQ(test, pages, atomic_long_read(&swap->freed));
 		shm_expect_folios(fx);
-		shm_expect_stats(test, before, pages, sync && swap_order(order) == 9 ? 512 : 0);
+		shm_expect_stats(test, before, pages, sync ? shm_thps(swap_order(order)) : 0);
 		if (failed_at(test, "order %u, sync %u", order, sync))
 			return;
 		shm_start_over(fx);
@@ -327,7 +327,8 @@ static void swap_out_fallocated(struct kunit *test)
 /* Too little room for it in one piece: the folio is split, and comes back whole. */
 static void swap_out_in_parts(struct kunit *test)
 {
-	static const unsigned long slots[] = { 40, 300, 511 };
+	const unsigned long pages = 1UL << FXT_MAX_ORDER;
+	const unsigned long slots[] = { 40, pages / 2 + 44, pages - 1 };
 	struct folio_fixture *fx = shm_file(test);
 	const pgoff_t index = FIRST + 1024;
 	unsigned int i, sync;
@@ -338,20 +339,20 @@ static void swap_out_in_parts(struct kunit *test)
 
 		sync = i & 1;
 		swap = swap_on(test, slots[i / 2], sync);
-		fxt_add_shmem(fx, index, 9);
+		fxt_add_shmem(fx, index, FXT_MAX_ORDER);
 		fxt_drain_lru();
 		shm_swap_out(fx, index);
 		KUNIT_EXPECT_GT(test, fxt_swap_used(swap), 0);
-		KUNIT_EXPECT_EQ(test, 512, SHMEM_I(shm_inode(fx))->alloced);
-		expect_swapped(fx, swap, 512);
+		KUNIT_EXPECT_EQ(test, pages, SHMEM_I(shm_inode(fx))->alloced);
+		expect_swapped(fx, swap, pages);
 		/* And each part again, until there is no more room. */
-		for (at = index; at < index + 512; at++)
+		for (at = index; at < index + pages; at++)
 			if (!xa_is_value(xa_load(&fxt_mapping(fx)->i_pages, at)))
 				shm_swap_out(fx, at);
-		expect_swapped(fx, swap, 512);
+		expect_swapped(fx, swap, pages);
 		KUNIT_EXPECT_EQ(test, slots[i / 2], fxt_swap_used(swap));
-		fxt_read_stamped(fx, FXT_POS(index), FXT_POS(index + 512), false);
-		expect_swapped(fx, swap, 512);
+		fxt_read_stamped(fx, FXT_POS(index), FXT_POS(index + pages), false);
+		expect_swapped(fx, swap, pages);
 		shm_expect_folios(fx);
 		if (failed_at(test, "%lu slots, sync %u", slots[i / 2], sync))
 			return;
@@ -372,7 +373,7 @@ static void swapoff_brings_back(struct kunit *test)
 
 		for (i = 0; i < 3; i++) {
 			file[i] = shm_file(test);
-			for (order = 0; order <= 9; order++) {
+			for (order = 0; order <= FXT_MAX_ORDER; order++) {
 				pgoff_t at = FIRST + order * 1024;
 
 				fxt_add_shmem(file[i], at, order);
@@ -394,7 +395,7 @@ static void swapoff_brings_back(struct kunit *test)
 		for (i = 0; i < 3; i++) {
 			KUNIT_EXPECT_EQ(test, 0, SHMEM_I(shm_inode(file[i]))->swapped);
 			KUNIT_EXPECT_EQ(test, pages[i], fxt_mapping(file[i])->nrpages);
-			for (order = 0; order <= 9; order++)
+			for (order = 0; order <= FXT_MAX_ORDER; order++)
 				fxt_expect_stamped(file[i], FXT_POS(FIRST + order * 1024),
 						   FXT_POS(FIRST + order * 1024 + (1 << order)));
 			for (n = 0; n < 50 && !i; n++)
