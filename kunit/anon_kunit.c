@@ -630,9 +630,9 @@ static void madvise_collapse_range(struct kunit *test)
 
 	if (f->order == FXA_PMD_ORDER)
 		kunit_skip(test, "is of PMD order already");
-	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || FXA_PMD_ORDER > FXA_MAX_ORDER)
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE, a PMD of order %u at most",
-			   FXA_MAX_ORDER);
+	fxt_need_large_pages(test);
+	if (FXA_PMD_ORDER > FXA_MAX_ORDER)
+		kunit_skip(test, "needs a PMD of order %u at most", FXA_MAX_ORDER);
 	for (hole = 0; hole < 2; hole++) {
 		fxa_populate(f, 0, ADDR, pages >> f->order, 1);
 		if (hole) {

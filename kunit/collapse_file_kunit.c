@@ -30,9 +30,9 @@ static int collapse_init(struct kunit *test)
 
 	if (!SHM_EXPORTS || !IS_ENABLED(CONFIG_ADVISE_SYSCALLS))
 		kunit_skip(test, "needs the KUnit exports of the patch series");
-	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || FXA_PMD_ORDER > FXA_MAX_ORDER)
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE, a PMD of order %u at most",
-			   FXA_MAX_ORDER);
+	fxt_need_large_pages(test);
+	if (FXA_PMD_ORDER > FXA_MAX_ORDER)
+		kunit_skip(test, "needs a PMD of order %u at most", FXA_MAX_ORDER);
 	if (param && param->order >= FXA_PMD_ORDER)
 		kunit_skip(test, "is of PMD order already");
 	fxt_switch_mm(fxt_new_mm(test));

@@ -26,9 +26,9 @@ static struct fxa *start(struct kunit *test, unsigned int order)
 {
 	struct fxa *f = fxa_start(test, order, false);
 
-	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || FXA_PMD_ORDER > FXA_MAX_ORDER)
-		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE, a PMD of order %u at most",
-			   FXA_MAX_ORDER);
+	fxt_need_large_pages(test);
+	if (FXA_PMD_ORDER > FXA_MAX_ORDER)
+		kunit_skip(test, "needs a PMD of order %u at most", FXA_MAX_ORDER);
 	if (order >= FXA_PMD_ORDER)
 		kunit_skip(test, "is of PMD order already");
 	return f;

@@ -123,6 +123,14 @@ static inline void fxt_need_large_folios(struct kunit *test)
 		kunit_skip(test, "needs CONFIG_TRANSPARENT_HUGEPAGE");
 }
 
+/* Skips the case where neither anonymous memory nor tmpfs gets large folios. */
+static inline void fxt_need_large_pages(struct kunit *test)
+{
+	fxt_need_large_folios(test);
+	if (!has_transparent_hugepage())
+		kunit_skip(test, "needs a CPU that maps large pages");
+}
+
 /* Skips the case where a folio that a PMD maps is split before it migrates. */
 static inline void fxt_need_pmd_migration(struct kunit *test)
 {

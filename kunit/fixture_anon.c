@@ -87,12 +87,10 @@ struct fxa *fxa_start(struct kunit *test, unsigned int order, bool pmd)
 	struct fxa *f;
 
 	if (order)
-		fxt_need_large_folios(test);
+		fxt_need_large_pages(test);
 	if (order > FXA_MAX_ORDER)
 		kunit_skip(test, "order %u > %u, a PMD's is %u", order, FXA_MAX_ORDER,
 			   FXA_PMD_ORDER);
-	if (order == FXA_PMD_ORDER && !has_transparent_hugepage())
-		kunit_skip(test, "needs a CPU that maps large pages");
 	f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, f);
 	f->test = test;

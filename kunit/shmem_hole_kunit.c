@@ -564,7 +564,7 @@ static void limit_takes_from_past_eof(struct kunit *test)
 /* The last reference to a file: all blocks, the inode and its statistics come back. */
 static void evict_gives_all_back(struct kunit *test)
 {
-	unsigned int order = fxt_order(test);
+	unsigned int order = shm_order(test);
 	const char *options[] = { "nr_inodes", "10", order ? "huge" : NULL, "within_size", NULL };
 	struct vfsmount *mnt = fxt_mount_tmpfs(test, options);
 	struct folio_fixture *keep = fxt_open_tmpfs(test, mnt);

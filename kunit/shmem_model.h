@@ -46,6 +46,16 @@ static inline struct shmem_sb_info *shm_sb(struct folio_fixture *fx)
 	return shm_inode(fx)->i_sb->s_fs_info;
 }
 
+/* The order of the running case; skips it where tmpfs cannot have it. */
+static inline unsigned int shm_order(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+
+	if (order)
+		fxt_need_large_pages(test);
+	return order;
+}
+
 /* A file on a mount of its own with one option, and perhaps one more. */
 static inline struct folio_fixture *shm_file_with(struct kunit *test, const char *huge,
 						  const char *option, const char *value)
@@ -53,7 +63,7 @@ static inline struct folio_fixture *shm_file_with(struct kunit *test, const char
 	const char *options[] = { "huge", huge, option, value, NULL };
 
 	if (strcmp(huge, "never"))
-		fxt_need_large_folios(test);
+		fxt_need_large_pages(test);
 	return fxt_open_tmpfs(test, fxt_mount_tmpfs(test, options));
 }
 

@@ -102,6 +102,7 @@ static struct anon_split *new_anon_split(struct kunit *test)
 {
 	struct anon_split *a = kunit_kzalloc(test, sizeof(*a), GFP_KERNEL);
 
+	fxt_need_large_pages(test);
 	KUNIT_ASSERT_NOT_NULL(test, a);
 	a->split.test = test;
 	a->split.poisoned = NO_PAGE;

@@ -68,6 +68,7 @@ static struct shmem_split *new_shmem_split(struct kunit *test)
 
 	if (!IS_ENABLED(CONFIG_TMPFS))
 		kunit_skip(test, "needs CONFIG_TMPFS");
+	fxt_need_large_pages(test);
 	KUNIT_ASSERT_NOT_NULL(test, m);
 	KUNIT_ASSERT_NOT_NULL(test, type);
 	m->split.test = test;
