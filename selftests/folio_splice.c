@@ -113,8 +113,7 @@ static void fill_pipe(struct __test_metadata *_metadata, FIXTURE_DATA(splice) *s
 			moved = splice(r->fd, &off, self->pipe[1], NULL, range.len - done,
 				       SPLICE_F_NONBLOCK);
 		ASSERT_LT(0, moved)
-			TH_LOG("%zu of %zu bytes from %zu: %s", done, range.len, range.off,
-					   strerror(errno));
+			TH_LOG("%zu of %zu bytes from %zu: %d", done, range.len, range.off, errno);
 		done += moved;
 	}
 }

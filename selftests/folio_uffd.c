@@ -211,8 +211,9 @@ TEST_F(uffd, missing_zero)
 TEST_F(uffd, minor)
 {
 	struct region *r = &self->r;
+	const size_t from = self->first * r->page, len = self->count * r->page;
 	struct uffdio_continue go = {
-		.range = { (uintptr_t)page_at(r, self->first), self->count * r->page },
+		.range = { (uintptr_t)page_at(r, self->first), len },
 	};
 	unsigned int i;
 
@@ -221,9 +222,7 @@ TEST_F(uffd, minor)
 	need(UFFD_FEATURE_SIGBUS | UFFD_FEATURE_MINOR_SHMEM);
 	ASSERT_EQ(0, madvise(r->map, r->len, MADV_DONTNEED));
 	ASSERT_EQ(0, watch(self->fd, r->map, r->len, UFFDIO_REGISTER_MODE_MINOR));
-	ASSERT_EQ(self->count * r->page,
-		  pwrite(r->fd, self->buf + self->first * r->page, self->count * r->page,
-						self->first * r->page));
+	ASSERT_EQ(len, pwrite(r->fd, self->buf + from, len, from));
 	for (i = 0; i < r->pages; i++)
 		EXPECT_FALSE(can_read(page_at(r, i), NULL)) TH_LOG("page %u of %u", i, r->pages);
 	ASSERT_EQ(0, ioctl(self->fd, UFFDIO_CONTINUE, &go)) TH_LOG("%s", strerror(errno));
