@@ -307,7 +307,7 @@ static void expect_anon_pieces(struct anon_split *a, unsigned int mms)
 	for (i = 1; i <= HPAGE_PMD_ORDER; i++)
 		KUNIT_EXPECT_EQ_MSG(test, folios[i], NR_FOLIOS(i) - a->folios[i],
 				    "anonymous folios of order %u", i);
-	expect_freed(test, s->folio, s->lru, freed);
+	expect_freed(s, freed);
 	KUNIT_EXPECT_EQ(test, 0, NR_PARTIAL(s->order) - a->partial);
 	KUNIT_EXPECT_EQ(test, mapped, anon_pages_of(a->mm));
 	expect_node(test, s->folio, NR_ANON_MAPPED, a->anon_mapped + counted, "NR_ANON_MAPPED");

@@ -175,7 +175,7 @@ static void expect_pieces(struct file_split *f, pgoff_t end, bool lru)
 					"piece %u", i);
 	}
 	KUNIT_EXPECT_EQ(s->test, cached, fxt_mapping(fx)->nrpages);
-	expect_freed(s->test, s->folio, s->lru, freed);
+	expect_freed(s, freed);
 	expect_node(s->test, s->folio, NR_FILE_PAGES,
 		    f->file_pages - ((1L << s->order) + 2 - cached), "NR_FILE_PAGES");
 	expect_node(s->test, s->folio, NR_FILE_THPS,

@@ -189,7 +189,7 @@ static void expect_shmem_pieces(struct shmem_split *m, pgoff_t end)
 			kunmap_local(word);
 		}
 	}
-	expect_freed(test, s->folio, s->lru, freed);
+	expect_freed(s, freed);
 	expect_account(m, cached, s->nr == 1 && s->order == HPAGE_PMD_ORDER);
 	KUNIT_EXPECT_FALSE(test, irqs_disabled());
 }
