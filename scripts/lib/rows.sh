@@ -3,6 +3,7 @@
 # each kernel it has a guest and the directory of a run, $whole/rows/ROW/KERNEL.
 # shellcheck shell=bash disable=SC2154 # whole, rows and out are the verb's, tools find_tools()'s
 . "$ROOT/scripts/lib/reset.sh"
+. "$ROOT/scripts/lib/pack.sh"
 
 # matrix COMMAND...: what the table of the filesystems says.
 matrix() { python3 "$ROOT/scripts/lib/matrix.py" "$@"; }
@@ -124,50 +125,4 @@ boot_row() {
 	rm -f "$dir"/{*.img,initramfs}
 	"$ROOT/scripts/report" "$dir" --expect "$dir/expect" >"$dir/report.log" || status=$?
 	((status != 2)) || die "no verdict on $dir: $(tail -n1 "$dir/report.log")"
-}
-
-# pack_part DIR: a part of scripts/guest/rows with its tools and a blank disk.
-pack_part() {
-	local dir=$1 part=$ROOT/scripts/guest/rows/$suite.sh names pairs word inc tests=$suite
-	[[ ${T:-} != "$suite".* ]] || tests=$T
-	"$ROOT/scripts/cases" --tests "$tests" "${part%/*}" >"$dir/expect"
-	printf 'SEED=%s\nOPS=%s\n' "$SEED" "$OPS" >>"$dir/row"
-	pairs=("due=$dir/expect" "row=$dir/row" "parts/$suite.sh=$part"
-		"parts/ktap.inc=$ROOT/scripts/guest/ktap.inc")
-	for inc in "${part%/*}"/*.inc; do pairs+=("parts/${inc##*/}=$inc"); done
-	find_upstream
-	pairs+=("${upstream[@]}")
-	read -ra names <<<"$(part_says needs)"
-	for word in $needs; do
-		case $word in
-		foliolab.ko) pairs+=("modules/foliolab.ko=$MODULES/module/foliolab.ko") ;;
-		*.ko) [[ ! -f $OUT/$word ]] || pairs+=("modules/${word##*/}=$OUT/$word") ;;
-		*) names+=("$word") ;;
-		esac
-	done
-	find_tools "${names[@]}"
-	make_initramfs "$dir/initramfs" module "${pairs[@]}" "${tools[@]}"
-	[[ $size == - ]] || blank_disk "$size" "$dir/row.img" row
-	! resets "$suite" || blank_disk 1M "$dir/notes.img" notes
-}
-
-# pack_kunit DIR: the suites as modules of this kernel.
-pack_kunit() {
-	"$ROOT/scripts/cases" >"$1/expect"
-	pack_modules "$1" kunit
-}
-
-# pack_fixes DIR: the reproductions, each with a fresh disk.
-pack_fixes() {
-	local dir=$1 fix name kind pairs=()
-	: >"$dir/expect"
-	for fix in "$ROOT"/scripts/guest/fixes/*.sh; do
-		name=$(basename "$fix" .sh)
-		echo "fixes.$name" >>"$dir/expect"
-		pairs+=("fixes/$name.sh=$fix")
-		read -ra kind < <(sed -n 's/^# disk: //p' "$fix") || continue
-		make_disk "$dir/$name.img" "${kind[@]}"
-		add_disk "$dir/$name.img" "$name"
-	done
-	make_initramfs "$dir/initramfs" fixes "${pairs[@]}"
 }
