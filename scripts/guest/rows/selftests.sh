@@ -5,8 +5,8 @@
 # kernel: MEM_SOFT_DIRTY
 # needs: folio_mapcount folio_advice folio_mlock folio_truncate folio_splice folio_cachestat
 # Our own selftests over the large folios of a file; selftests_memory has the others.
-# shellcheck source=row.inc
-. /parts/row.inc
+# shellcheck source=harness.inc
+. /parts/harness.inc
 VARIANTS="file_base file_small file_large file_pmd file_ptes"
 
 test_make() { make_fs; }

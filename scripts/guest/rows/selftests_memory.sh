@@ -5,8 +5,8 @@
 # kernel: MEM_SOFT_DIRTY
 # needs: folio_mapcount folio_advice folio_mlock folio_truncate folio_splice folio_cachestat folio_uffd
 # Our own selftests over anonymous memory and memfds, which want no filesystem.
-# shellcheck source=row.inc
-. /parts/row.inc
+# shellcheck source=harness.inc
+. /parts/harness.inc
 VARIANTS="anon_base anon_small anon_large anon_pmd anon_ptes shmem_base shmem_small shmem_large shmem_pmd shmem_ptes"
 
 test_mapcount() { harness folio_mapcount "$(every -v)"; }
