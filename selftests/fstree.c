@@ -31,6 +31,8 @@ static const char usage_text[] =
 "  -f, --from N       begin with operation N; those before are what --keep has left,\n"
 "                     with the same seed and processes\n"
 "  -w, --without WHAT use no links, symlinks, xattrs (parted by commas)\n"
+"  -S, --seconds      set times to whole seconds, for an image that keeps no others; also\n"
+"                     with the --check of it\n"
 "  -v, --verbose      print every operation\n"
 "\n"
 "Exit codes: 0 all agreed, 1 something is not as it must be, 2 usage or set-up.\n";
@@ -145,6 +147,7 @@ int main(int argc, char **argv)
 		{ "seed", 1, NULL, 's' }, { "ops", 1, NULL, 'n' },
 		{ "processes", 1, NULL, 'p' }, { "keep", 0, NULL, 'k' },
 		{ "from", 1, NULL, 'f' }, { "without", 1, NULL, 'w' },
+		{ "seconds", 0, NULL, 'S' },
 		{ "check", 0, NULL, 'C' }, { "verbose", 0, NULL, 'v' },
 		{ "help", 0, NULL, 'h' }, {}
 	};
@@ -153,7 +156,7 @@ int main(int argc, char **argv)
 	unsigned int processes = 1;
 	int c, status;
 
-	while ((c = getopt_long(argc, argv, "s:n:p:kCf:w:vh", names, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "s:n:p:kCf:w:Svh", names, NULL)) != -1) {
 		switch (c) {
 		case 's':
 			tree.seed = parse_number(optarg, UINT32_MAX);
@@ -175,6 +178,9 @@ int main(int argc, char **argv)
 			break;
 		case 'w':
 			tree.without = parse_without(optarg);
+			break;
+		case 'S':
+			tree.seconds = true;
 			break;
 		case 'v':
 			tree.verbose = true;

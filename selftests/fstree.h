@@ -66,6 +66,7 @@ struct tree {
 	bool keep;
 	bool check;
 	bool verbose;
+	bool seconds;		/* times are set to whole ones */
 	bool live;		/* operations are done, not only modelled */
 	unsigned int has;
 	size_t max_xattr;	/* bytes that an attribute may have here */

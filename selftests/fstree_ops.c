@@ -346,6 +346,8 @@ static void do_utime(struct tree *tree)
 
 	if (!entry)
 		return;
+	if (tree->seconds)
+		mtime -= mtime % SECOND;
 	entry->node->mtime = mtime - mtime % tree->time_step;
 	tree_path(tree, entry, path, sizeof(path));
 	say(tree, path, "");

@@ -71,6 +71,14 @@ class Fstree(unittest.TestCase):
         self.assertEqual({path.stat().st_nlink for path in self.files()}, {1})
         self.assertFalse(any(os.listxattr(path) for path in self.files()))
 
+    def test_times_of_whole_seconds(self) -> None:
+        self.fstree("--keep", "--seconds")
+        times = [path.stat().st_mtime_ns for path in self.files() if path.stat().st_mtime < 1.7e9]
+        self.assertTrue(times)
+        self.assertEqual({time % 10**9 for time in times}, {0})
+        self.assertIn("\nok 1 fstree", self.fstree("--check", "--seconds"))
+        self.assertIn(": mtime ", self.fstree("--check", status=1))
+
     def test_the_same_seed_repeats(self) -> None:
         runs = [self.fstree("--verbose", "--seed", seed) for seed in ("5", "5", "6")]
         self.assertEqual(runs[0], runs[1])
