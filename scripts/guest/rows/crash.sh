@@ -7,8 +7,8 @@
 # reset: yes
 # The machine is reset while files are written and synced. What had been synced must be
 # there when it is up again, and the filesystem must be whole.
-# shellcheck source=row.inc
-. /parts/row.inc
+# shellcheck source=reset.inc
+. /parts/reset.inc
 BATCHES=$((OPS / 10 + 20))
 
 # Only these say what they are after a crash: by a journal, or as they never overwrite.
