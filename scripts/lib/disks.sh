@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Sourced by the verbs that give a guest a disk: images made by mkfs on a file.
+# Sourced by the verbs that give a guest a disk: images made by mkfs on a file, blank
+# ones, a directory of this machine. QEMU's words for them are in the array $disks.
 # shellcheck shell=bash
 . "$ROOT/scripts/lib/debian.sh"
 
@@ -44,4 +45,20 @@ add_disk() {
 blank_disk() {
 	truncate -s "$1" "$2"
 	add_disk "$2" "$3"
+}
+
+# add_share DIR: a directory of this machine, for 9p. What the guest says of modes and
+# owners is in attributes of the files, so that nobody has to be root here.
+add_share() {
+	mkdir "$1"
+	disks+=(-virtfs "local,path=$1,mount_tag=share,security_model=mapped-xattr")
+}
+
+# give_disk DIR SIZE: what the row's filesystem lives on; see the table of the filesystems.
+give_disk() {
+	case $2 in
+	-) ;;
+	host) add_share "$1/share" ;;
+	*) blank_disk "$2" "$1/row.img" row ;;
+	esac
 }

@@ -142,7 +142,7 @@ def lacks(needs: str, out: Path) -> str:
     config = (out / ".config").read_text()
     release = out / "include/config/kernel.release"
     for need in filter(None, needs.split(",")):
-        if not need[0].isdigit():
+        if not re.fullmatch(r"[\d.]+", need):
             if not re.search(rf"^CONFIG_{need}=[ym]$", config, re.M):
                 return f"the kernel lacks CONFIG_{need}"
         elif version(release.read_text()) < version(need):
@@ -166,7 +166,9 @@ def version(text: str) -> tuple[int, ...]:
 
 def for_guest(fs: Filesystem) -> str:
     """Assignments, for a shell to source."""
-    words = {"FS": fs.name, "MAKE": fs.make, "CHECK": fs.check, "TYPE": fs.type, "OPTIONS": fs.options}
+    kind, _, below = fs.type.partition("@")
+    words = {"FS": fs.name, "KIND": fs.kind, "MAKE": fs.make, "CHECK": fs.check, "TYPE": kind, "BELOW": below,
+             "OPTIONS": fs.options}
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in words.items())
 
 

@@ -3,7 +3,7 @@
 # is asked for of a row see run_row().
 # shellcheck shell=bash disable=SC2154 # suite, needs and size are run_row()'s, tools find_tools()'s
 
-# pack_part DIR: a part of scripts/guest/rows with its tools and a blank disk.
+# pack_part DIR: a part of scripts/guest/rows with its tools and disks.
 pack_part() {
 	local dir=$1 part=$ROOT/scripts/guest/rows/$suite.sh names pairs word inc tests=$suite
 	[[ ${T:-} != "$suite".* ]] || tests=$T
@@ -11,7 +11,7 @@ pack_part() {
 	printf 'SEED=%s\nOPS=%s\n' "$SEED" "$OPS" >>"$dir/row"
 	pairs=("due=$dir/expect" "row=$dir/row" "parts/$suite.sh=$part"
 		"parts/ktap.inc=$ROOT/scripts/guest/ktap.inc")
-	for inc in "${part%/*}"/*.inc; do pairs+=("parts/${inc##*/}=$inc"); done
+	for inc in "${part%/*}"/{,fs/}*.inc; do pairs+=("parts/${inc#"${part%/*}"/}=$inc"); done
 	find_upstream
 	pairs+=("${upstream[@]}")
 	read -ra names <<<"$(part_says needs)"
@@ -24,7 +24,7 @@ pack_part() {
 	done
 	find_tools "${names[@]}"
 	make_initramfs "$dir/initramfs" module "${pairs[@]}" "${tools[@]}"
-	[[ $size == - ]] || blank_disk "$size" "$dir/row.img" row
+	give_disk "$dir" "$size"
 	! resets "$suite" || blank_disk 1M "$dir/notes.img" notes
 }
 

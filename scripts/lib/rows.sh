@@ -122,7 +122,7 @@ boot_row() {
 	trap end_guest EXIT
 	APPEND="$2 ${APPEND:-}" MEM=${MEM:-$(part_says memory)} TIMEOUT=$seconds \
 		boot_part "$suite" "$dir" "$OUT/arch/x86/boot/bzImage" "$dir/initramfs" "${disks[@]}"
-	rm -f "$dir"/{*.img,initramfs}
+	rm -rf "$dir"/{*.img,initramfs,share}
 	"$ROOT/scripts/report" "$dir" --expect "$dir/expect" >"$dir/report.log" || status=$?
 	((status != 2)) || die "no verdict on $dir: $(tail -n1 "$dir/report.log")"
 }

@@ -104,12 +104,34 @@ class Tables(Sandbox):
         for fs in matrix.read_filesystems().values():
             packed = {tool for tool in fs.tools.split(",") if tool and "/" not in tool}
             self.assertLessEqual(packed, {*tools, "foliolab.ko"}, fs.name)
-            self.assertEqual(bool(fs.disk), fs.kind == "disk", fs.name)
-            self.assertEqual(bool(fs.disk), bool(fs.make), fs.name)
-            due = bool(fs.disk) and fs.type not in self.UNCHECKED
-            self.assertEqual(due, bool(fs.check), f"{fs.name}: a disk wants to be checked")
+            disk = fs.disk not in ("", "host")
+            self.assertIn(fs.kind, ("disk", "memory", "readonly", "stacked", "network", "hugetlb"), fs.name)
+            self.assertTrue(disk or fs.kind in ("memory", "network", "hugetlb"), fs.name)
+            self.assertFalse(disk and fs.kind in ("memory", "hugetlb"), fs.name)
+            self.assertEqual(disk, bool(fs.make), fs.name)
+            if fs.kind != "readonly":       # what only packs an image need not check one
+                due = disk and fs.type not in self.UNCHECKED
+                self.assertEqual(due, bool(fs.check), f"{fs.name}: a disk wants to be checked")
             if fs.check.startswith("check_"):
                 self.assertIn(f"\n{fs.check}() {{", parts, fs.name)
+            self.assertEqual(fs.disk == "host", fs.type == "9p", fs.name)
+            places = set(re.findall(r"[A-Z]{4,}", fs.make))
+            self.assertEqual(fs.kind == "readonly", {"DISK", "TREE"} <= places, fs.name)
+
+    def test_what_stands_on_another_says_how(self) -> None:
+        for fs in matrix.read_filesystems().values():
+            kind, _, below = fs.type.partition("@")
+            part = matrix.PARTS / f"fs/{kind}.inc"
+            self.assertEqual(part.exists(), fs.kind in ("stacked", "network"), fs.name)
+            self.assertEqual(bool(below), part.exists() and fs.disk != "host", fs.name)
+            self.assertIn(f"{below.upper()}_FS" if below else "", fs.needs, fs.name)
+            self.assertIn(f"TYPE={kind}\nBELOW={below or chr(39) * 2}\n", matrix.for_guest(fs))
+            if part.exists():
+                text = part.read_text()
+                text += "".join((part.parent / name).read_text()
+                                for name in re.findall(r"^\. /parts/fs/(\S+)", text, re.M))
+                self.assertLessEqual({"mount_fs", "unmount_fs"} if below else {"mount_fs"},
+                                     set(re.findall(r"^(\w+)\(\)", text, re.M)), fs.name)
 
     def test_bad_lines_are_named(self) -> None:
         table = self.dir / "table.tsv"
@@ -131,6 +153,9 @@ class Tables(Sandbox):
         self.assertFalse({"tmpfs-crash", "kunit"} & set(names("", "tmpfs")))
         self.assertEqual(names("fsx,kunit", "xfs-??k"), ["kunit", "xfs-16k-fsx", "xfs-64k-fsx"])
         self.assertEqual(names("upstream-kunit mm", ""), ["upstream-kunit", "mm"])
+        self.assertEqual(names("", "squashfs"), ["squashfs-image"])
+        self.assertEqual(names("", "hugetlbfs"), ["hugetlbfs-hugetlb"])
+        self.assertEqual(names("copyup fsx", "fuse 9p"), ["fuse-copyup", "fuse-fsx", "9p-fsx"])
         kinds = [fs.kind for fs in matrix.read_filesystems().values()]
         wanted = [matrix.wants(suite, "on", "disk memory").split() for suite in matrix.read_suites()]
         self.assertEqual(len(names("*", "*")), sum(
@@ -161,6 +186,7 @@ class Tables(Sandbox):
         (out / ".config").write_text("CONFIG_XFS_FS=y\n# CONFIG_F2FS_FS is not set\nCONFIG_UDF_FS=m\n")
         self.assertEqual(matrix.lacks("XFS_FS,UDF_FS,6.12", out), "")
         self.assertEqual(matrix.lacks("F2FS_FS", out), "the kernel lacks CONFIG_F2FS_FS")
+        self.assertEqual(matrix.lacks("9P_FS", out), "the kernel lacks CONFIG_9P_FS")
         self.assertEqual(matrix.lacks_module("tool,foliolab.ko", out), "")
         self.assertIn("the kernel has no fs/a/a.ko", matrix.lacks_module("tool,fs/a/a.ko", out))
         (out / "modules.builtin").write_text("kernel/fs/a/a.ko\n")

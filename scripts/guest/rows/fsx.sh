@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
+# on: disk memory stacked network
 # needs: fsx
 # The bytes of one file, by every way to read and write it that the filesystem has.
 # shellcheck source=row.inc

@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
+# on: disk memory stacked network
 # needs: fstree
 # Names, links, modes, attributes and directories: against a model while they change,
 # and again from the disk.

@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
+# on: disk memory stacked network
 # needs: fio
 # fio fills files with blocks that name themselves, by write, by mapping and by direct
 # I/O, and reads them back: from the cache, after a remount, and from the disk alone.
