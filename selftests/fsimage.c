@@ -52,18 +52,6 @@ static const size_t borders[] = {
 #define NR_LARGE	NR_KINDS
 #define NR_TWINS	1	/* the same bytes as in another: images store them once */
 
-void image_die(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fprintf(stderr, "fsimage: ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
-	va_end(args);
-	_exit(EXIT_USAGE);
-}
-
 /* In one write, for several processes may say something. */
 void image_wrong(const char *format, ...)
 {
@@ -78,17 +66,11 @@ void image_wrong(const char *format, ...)
 	_exit(EXIT_WRONG);
 }
 
-static uint64_t hash(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
-
 uint64_t image_random(struct image *image, uint64_t limit)
 {
-	image->random += 0x9e3779b97f4a7c15ULL;
-	return limit ? hash(image->random) % limit : 0;
+	uint64_t number = next_random(&image->random);
+
+	return limit ? number % limit : 0;
 }
 
 /* text_at() - a line tells where it is, so that a misplaced one is another. */
@@ -109,11 +91,11 @@ static unsigned char byte_at(enum kind kind, uint64_t stamp, size_t off)
 	case TEXT:
 		return text_at(stamp, off);
 	case MIXED:
-		return byte_at(hash(stamp + off / PIECE) % NR_KINDS == RANDOM ? RANDOM :
-			       hash(stamp + off / PIECE) % NR_KINDS == ZERO ? ZERO : TEXT,
+		return byte_at(mix(stamp + off / PIECE) % NR_KINDS == RANDOM ? RANDOM :
+			       mix(stamp + off / PIECE) % NR_KINDS == ZERO ? ZERO : TEXT,
 			       stamp, off);
 	case RANDOM:
-		return hash(stamp + off / 8) >> 8 * (off % 8);
+		return mix(stamp + off / 8) >> 8 * (off % 8);
 	default:
 		return 0;
 	}
@@ -157,8 +139,8 @@ static struct file describe(const struct image *image, unsigned int n)
 
 	if (n == NR_EDGES + NR_LARGE)
 		as = NR_EDGES + MIXED;
-	file.kind = as >= NR_EDGES ? as - NR_EDGES : hash(image->seed + as) % NR_KINDS;
-	file.stamp = hash(hash(image->seed) + as);
+	file.kind = as >= NR_EDGES ? as - NR_EDGES : mix(image->seed + as) % NR_KINDS;
+	file.stamp = mix(mix(image->seed) + as);
 	if (n < NR_SMALL)
 		file.size = n;
 	else if (n < NR_EDGES)
@@ -178,12 +160,12 @@ static void make_file(const struct file *file)
 
 	/* Zeroes are a hole. */
 	if (fd < 0 || ftruncate(fd, file->size))
-		image_die("%s: %m", file->path);
+		usage_error("%s: %m", file->path);
 	for (off = 0; off < file->size && file->kind != ZERO; off += len) {
 		len = file->size - off < sizeof(buf) ? file->size - off : sizeof(buf);
 		image_fill(file, off, buf, len);
 		if (write(fd, buf, len) != (ssize_t)len)
-			image_die("%s: %m", file->path);
+			usage_error("%s: %m", file->path);
 	}
 	close(fd);
 }
@@ -195,7 +177,7 @@ static void check_names(const struct image *image)
 	DIR *stream = opendir(image->dir);
 
 	if (!stream)
-		image_die("%s: %m; make it with --keep", image->dir);
+		usage_error("%s: %m; make it with --keep", image->dir);
 	while ((each = readdir(stream)))
 		found += strcmp(each->d_name, ".") && strcmp(each->d_name, "..");
 	closedir(stream);
@@ -209,7 +191,7 @@ static int check_files(struct image *image, unsigned int process)
 {
 	unsigned int n, way, done = 0, files = count_files(image);
 
-	image->random = hash(image->seed) + process;
+	image->random = mix(image->seed) + process;
 	for (n = 0; n < files; n++) {
 		struct file file = describe(image, (n + process * 7) % files);
 		struct stat st;
@@ -235,7 +217,7 @@ static void drop_cache(void)
 
 	/* 1: the page cache; 4: without a word on the console. */
 	if (fd < 0 || write(fd, "5", 1) != 1)
-		image_die("/proc/sys/vm/drop_caches: %m; --drop wants root");
+		usage_error("/proc/sys/vm/drop_caches: %m; --drop wants root");
 	close(fd);
 	usleep(100000);
 }
@@ -250,7 +232,7 @@ static int check(struct image *image)
 		pid_t pid = fork();
 
 		if (pid < 0)
-			image_die("fork: %m");
+			usage_error("fork: %m");
 		if (!pid)
 			_exit(check_files(image, n));
 	}
@@ -258,7 +240,7 @@ static int check(struct image *image)
 		pid_t pid = waitpid(-1, &status, image->drop ? WNOHANG : 0);
 
 		if (pid < 0)
-			image_die("wait: %m");
+			usage_error("wait: %m");
 		if (!pid) {
 			drop_cache();
 			continue;
@@ -279,7 +261,7 @@ static void make_or_remove(struct image *image, bool make)
 	unsigned int n;
 
 	if (make && mkdir(image->dir, 0755))
-		image_die("%s: %m; name a directory that can be made", image->dir);
+		usage_error("%s: %m; name a directory that can be made", image->dir);
 	for (n = 0; n < count_files(image); n++) {
 		struct file file = describe(image, n);
 
@@ -292,17 +274,6 @@ static void make_or_remove(struct image *image, bool make)
 		image_wrong("%s cannot be removed: %m", image->dir);
 }
 
-static uint64_t parse_number(const char *text, uint64_t min, uint64_t max)
-{
-	char *end;
-	unsigned long long value = strtoull(text, &end, 10);
-
-	if (*end || end == text || *text == '-' || value < min || value > max)
-		image_die("'%s' is not a number from %ju to %ju", text, (uintmax_t)min,
-			  (uintmax_t)max);
-	return value;
-}
-
 static unsigned int parse_ways(char *text)
 {
 	unsigned int found = 0, n;
@@ -312,7 +283,7 @@ static unsigned int parse_ways(char *text)
 		for (n = 0; n < nr_ways && strcmp(word, ways[n].name); n++)
 			;
 		if (n == nr_ways)
-			image_die("--by %s is none of: read pread map splice direct", word);
+			usage_error("--by %s is none of: read pread map splice direct", word);
 		found |= 1U << n;
 	}
 	return found;
@@ -332,10 +303,10 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "s:l:kCb:p:dh", names, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			image.seed = parse_number(optarg, 1, UINT32_MAX);
+			image.seed = parse_range(optarg, 1, UINT32_MAX);
 			break;
 		case 'l':
-			image.large = parse_number(optarg, 0, 1024) << 20;
+			image.large = parse_range(optarg, 0, 1024) << 20;
 			break;
 		case 'k':
 			image.keep = true;
@@ -347,7 +318,7 @@ int main(int argc, char **argv)
 			image.ways = parse_ways(optarg);
 			break;
 		case 'p':
-			image.processes = parse_number(optarg, 1, 64);
+			image.processes = parse_range(optarg, 1, 64);
 			break;
 		case 'd':
 			image.drop = true;
@@ -360,7 +331,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (optind + 1 < argc)
-		image_die("one DIR, not %d; fsimage --help tells the options", argc - optind);
+		usage_error("one DIR, not %d; fsimage --help tells the options", argc - optind);
 	if (optind < argc)
 		image.dir = argv[optind];
 	printf("KTAP version 1\n1..1\n");

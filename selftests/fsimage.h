@@ -8,15 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#ifndef ARRAY_SIZE
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
-#endif
-
-enum {
-	EXIT_WRONG = 1,
-	EXIT_USAGE = 2,
-	EXIT_SKIP = 4,		/* the way of reading is not there */
-};
+#include "common.h"
 
 /* What is in a file: how well it compresses. */
 enum kind { TEXT, MIXED, RANDOM, ZERO, NR_KINDS };
@@ -49,8 +41,6 @@ struct way {
 extern const struct way ways[];
 extern const unsigned int nr_ways;
 
-void image_die(const char *format, ...)
-	__attribute__((__noreturn__, __format__(printf, 1, 2)));
 void image_wrong(const char *format, ...)
 	__attribute__((__noreturn__, __format__(printf, 1, 2)));
 uint64_t image_random(struct image *image, uint64_t limit);

@@ -17,7 +17,7 @@ static unsigned char *buffer(void)
 	static unsigned char *buf;
 
 	if (!buf && posix_memalign((void **)&buf, DIRECT_ALIGN, MAX_READ))
-		image_die("no memory");
+		usage_error("no memory");
 	return buf;
 }
 
@@ -153,7 +153,7 @@ static bool by_splice(struct image *image, const struct file *file)
 	ssize_t got;
 
 	if (pipe(pipes))
-		image_die("pipe: %m");
+		usage_error("pipe: %m");
 	while (off < file->size) {
 		len = 1 + image_random(image, 60000);
 		got = splice(fd, NULL, pipes[1], NULL, len, 0);
@@ -166,7 +166,7 @@ static bool by_splice(struct image *image, const struct file *file)
 		while (len) {
 			got = read(pipes[0], buffer(), len);
 			if (got <= 0)
-				image_die("read from a pipe: %m");
+				usage_error("read from a pipe: %m");
 			image_compare(file, off, buffer(), got);
 			off += got;
 			len -= got;

@@ -63,9 +63,9 @@ static void run_tree(struct tree *tree)
 	bool made = tree->check || tree->from > 1;
 
 	if (!made && mkdir(tree->top, 0755))
-		tree_die("%s: %m; name a directory that can be made", tree->top);
+		usage_error("%s: %m; name a directory that can be made", tree->top);
 	if (made && access(tree->top, R_OK | X_OK))
-		tree_die("%s: %m; run without --check, with --keep, before", tree->top);
+		usage_error("%s: %m; run without --check, with --keep, before", tree->top);
 	tree_probe(tree);
 	tree_init(tree);
 	for (tree->number = 1; tree->number <= tree->ops; tree->number++) {
@@ -84,19 +84,6 @@ static void run_tree(struct tree *tree)
 		tree_remove(tree);
 }
 
-static uint64_t parse_number(const char *text, uint64_t max)
-{
-	char *end;
-	unsigned long long value = strtoull(text, &end, 10);
-
-	if (*end || end == text || *text == '-' || value < 1 || value > max) {
-		fprintf(stderr, "fstree: '%s' is not a number from 1 to %llu\n", text,
-			(unsigned long long)max);
-		exit(EXIT_USAGE);
-	}
-	return value;
-}
-
 static unsigned int parse_without(char *text)
 {
 	static const char *const names[] = { "links", "symlinks", "xattrs" };
@@ -107,7 +94,7 @@ static unsigned int parse_without(char *text)
 		for (n = 0; n < ARRAY_SIZE(names) && strcmp(word, names[n]); n++)
 			;
 		if (n == ARRAY_SIZE(names))
-			tree_die("--without %s is none of: links symlinks xattrs", word);
+			usage_error("--without %s is none of: links symlinks xattrs", word);
 		found |= 1U << n;
 	}
 	return found;
@@ -123,7 +110,7 @@ static int run_processes(struct tree *tree, const char *dir, unsigned int proces
 		pid_t pid = fork();
 
 		if (pid < 0)
-			tree_die("fork: %m");
+			usage_error("fork: %m");
 		if (pid)
 			continue;
 		snprintf(tree->top, sizeof(tree->top), "%s/%u", dir, n);
@@ -159,13 +146,13 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "s:n:p:kCf:w:Svh", names, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			tree.seed = parse_number(optarg, UINT32_MAX);
+			tree.seed = parse_range(optarg, 1, UINT32_MAX);
 			break;
 		case 'n':
-			tree.ops = parse_number(optarg, UINT32_MAX);
+			tree.ops = parse_range(optarg, 1, UINT32_MAX);
 			break;
 		case 'p':
-			processes = parse_number(optarg, 64);
+			processes = parse_range(optarg, 1, 64);
 			break;
 		case 'k':
 			tree.keep = true;
@@ -174,7 +161,7 @@ int main(int argc, char **argv)
 			tree.check = true;
 			break;
 		case 'f':
-			tree.from = parse_number(optarg, UINT32_MAX);
+			tree.from = parse_range(optarg, 1, UINT32_MAX);
 			break;
 		case 'w':
 			tree.without = parse_without(optarg);
@@ -203,7 +190,7 @@ int main(int argc, char **argv)
 	printf("KTAP version 1\n1..1\n");
 	fflush(stdout);
 	if (!tree.check && tree.from == 1 && mkdir(dir, 0755))
-		tree_die("%s: %m; name a directory that can be made", dir);
+		usage_error("%s: %m; name a directory that can be made", dir);
 	status = run_processes(&tree, dir, processes);
 	if (!status && !tree.check && !tree.keep && rmdir(dir)) {
 		printf("# %s is not empty after all was removed: %m\n", dir);

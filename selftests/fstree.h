@@ -8,14 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#ifndef ARRAY_SIZE
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
-#endif
-
-enum {
-	EXIT_WRONG = 1,
-	EXIT_USAGE = 2,
-};
+#include "common.h"
 
 #define MAX_ENTRIES	600
 #define MAX_NAME	120
@@ -92,12 +85,9 @@ struct operation {
 extern const struct operation operations[];
 extern const unsigned int nr_operations;
 
-void tree_die(const char *format, ...)
-	__attribute__((__noreturn__, __format__(printf, 1, 2)));
 void tree_wrong(const struct tree *tree, const char *format, ...)
 	__attribute__((__noreturn__, __format__(printf, 2, 3)));
 
-uint64_t tree_hash(uint64_t value);
 uint64_t tree_random(struct tree *tree, uint64_t limit);
 void tree_init(struct tree *tree);
 void tree_path(const struct tree *tree, const struct entry *entry, char *path, size_t size);

@@ -14,18 +14,6 @@
 
 #include "fstree.h"
 
-void tree_die(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fprintf(stderr, "fstree: ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
-	va_end(args);
-	_exit(EXIT_USAGE);
-}
-
 /* In one write, for several processes may say something. */
 void tree_wrong(const struct tree *tree, const char *format, ...)
 {
@@ -41,17 +29,11 @@ void tree_wrong(const struct tree *tree, const char *format, ...)
 	_exit(EXIT_WRONG);
 }
 
-uint64_t tree_hash(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
-
 uint64_t tree_random(struct tree *tree, uint64_t limit)
 {
-	tree->random += 0x9e3779b97f4a7c15ULL;
-	return limit ? tree_hash(tree->random) % limit : 0;
+	uint64_t number = next_random(&tree->random);
+
+	return limit ? number % limit : 0;
 }
 
 void tree_init(struct tree *tree)
@@ -79,7 +61,7 @@ void tree_fill(uint64_t stamp, size_t off, unsigned char *buf, size_t len)
 	size_t at;
 
 	for (at = 0; at < len; at++)
-		buf[at] = tree_hash(stamp + (off + at) / 8) >> 8 * ((off + at) % 8);
+		buf[at] = mix(stamp + (off + at) / 8) >> 8 * ((off + at) % 8);
 }
 
 unsigned int tree_children(const struct tree *tree, const struct entry *dir)

@@ -52,10 +52,10 @@ static void probe_modes(struct tree *tree, const char *file, const char *dir)
 	if (n == ARRAY_SIZE(modes))
 		tree->has |= HAS_MODES;
 	if (stat(file, &st) || mkdir(dir, 0755))
-		tree_die("%s: %m", dir);
+		usage_error("%s: %m", dir);
 	tree->file_mode = st.st_mode;
 	if (stat(dir, &st) || rmdir(dir))
-		tree_die("%s: %m", dir);
+		usage_error("%s: %m", dir);
 	tree->dir_mode = st.st_mode;
 }
 
@@ -87,7 +87,7 @@ static void recall_probe(struct tree *tree, const char *file)
 
 	if (!kept || fscanf(kept, "%u %zu %ju %o %o", &tree->has, &tree->max_xattr,
 			    &tree->time_step, &tree->file_mode, &tree->dir_mode) != 5)
-		tree_die("%s: %m; it is made by --keep", file);
+		usage_error("%s: %m; it is made by --keep", file);
 	fclose(kept);
 }
 
@@ -97,7 +97,7 @@ static void keep_probe(const struct tree *tree, const char *file)
 
 	if (!kept || fprintf(kept, "%u %zu %ju %o %o\n", tree->has, tree->max_xattr,
 			     tree->time_step, tree->file_mode, tree->dir_mode) < 0 || fclose(kept))
-		tree_die("%s: %m", file);
+		usage_error("%s: %m", file);
 }
 
 void tree_probe(struct tree *tree)
@@ -114,7 +114,7 @@ void tree_probe(struct tree *tree)
 	snprintf(other, sizeof(other), "%s/probe", tree->top);
 	fd = open(file, O_CREAT | O_EXCL | O_WRONLY, 0600);
 	if (fd < 0)
-		tree_die("%s: %m; DIR must be writable", file);
+		usage_error("%s: %m; DIR must be writable", file);
 	close(fd);
 	if (!link(file, other)) {
 		tree->has |= HAS_LINK;
@@ -130,7 +130,7 @@ void tree_probe(struct tree *tree)
 	unlink(file);
 	fd = open(other, O_CREAT | O_EXCL | O_WRONLY, 0600);
 	if (fd < 0)
-		tree_die("%s: %m", other);
+		usage_error("%s: %m", other);
 	close(fd);
 	snprintf(file, sizeof(file), "%s", other);
 	tree_flip_case(file);

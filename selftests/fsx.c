@@ -50,11 +50,7 @@ static const char usage_text[] =
 
 uint64_t fsx_random(struct fsx *fsx)
 {
-	uint64_t x = fsx->random += 0x9e3779b97f4a7c15ULL;
-
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
+	return next_random(&fsx->random);
 }
 
 size_t random_below(struct fsx *fsx, size_t limit)

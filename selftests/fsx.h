@@ -7,25 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifndef __noreturn
-#define __noreturn	__attribute__((__noreturn__))
-#endif
-#ifndef __printf
-#define __printf(a, b)	__attribute__((__format__(printf, a, b)))
-#endif
-
-#ifndef ARRAY_SIZE
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
-#endif
+#include "common.h"
 
 #define LOG_RECORDS	4096
-
-enum {
-	EXIT_AGREED = 0,
-	EXIT_WRONG = 1,
-	EXIT_USAGE = 2,
-	EXIT_SKIP = 4,		/* as kselftest has it */
-};
 
 /* What is known of a byte; both only matter where errors are allowed. */
 #define BYTE_DIRTY	0x01	/* written since the last fsync() that succeeded */

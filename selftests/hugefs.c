@@ -41,18 +41,6 @@ sigjmp_buf huge_bus;
 bool huge_bus_due;
 static struct huge huge = { .seed = 1, .ops = 500 };
 
-void huge_die(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fprintf(stderr, "hugefs: ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
-	va_end(args);
-	_exit(EXIT_USAGE);
-}
-
 static void __attribute__((__noreturn__, __format__(printf, 1, 2))) skip(const char *format, ...)
 {
 	va_list args;
@@ -78,22 +66,16 @@ void huge_wrong(const struct huge *huge, const char *format, ...)
 	_exit(EXIT_WRONG);
 }
 
-static uint64_t hash(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
-
 uint64_t huge_random(struct huge *huge, uint64_t limit)
 {
-	huge->random += 0x9e3779b97f4a7c15ULL;
-	return limit ? hash(huge->random) % limit : 0;
+	uint64_t number = next_random(&huge->random);
+
+	return limit ? number % limit : 0;
 }
 
 void huge_fill(uint64_t stamp, unsigned char *buf, size_t len)
 {
-	uint64_t value = hash(stamp);
+	uint64_t value = mix(stamp);
 	size_t at;
 
 	for (at = 0; at < len; at++) {
@@ -112,7 +94,7 @@ unsigned long huge_pool(const struct huge *huge, const char *what)
 		 huge->page / 1024, what);
 	fd = open(path, O_RDONLY);
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		huge_die("%s: %m", path);
+		usage_error("%s: %m", path);
 	close(fd);
 	return strtoul(text, NULL, 10);
 }
@@ -142,7 +124,7 @@ static void run(void)
 {
 	huge.fd = open(huge.path, O_CREAT | O_EXCL | O_RDWR, 0600);
 	if (huge.fd < 0)
-		huge_die("%s: %m", huge.path);
+		usage_error("%s: %m", huge.path);
 	/* By its descriptor alone from now on: a failure leaves nothing behind. */
 	unlink(huge.path);
 	if (huge.race) {
@@ -160,16 +142,6 @@ static void run(void)
 	expect_all_back();
 }
 
-static uint64_t parse_number(const char *text, uint64_t max)
-{
-	char *end;
-	unsigned long long value = strtoull(text, &end, 10);
-
-	if (*end || end == text || *text == '-' || value < 1 || value > max)
-		huge_die("'%s' is not a number from 1 to %ju", text, (uintmax_t)max);
-	return value;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {
@@ -184,13 +156,13 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "s:n:r:vh", names, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			huge.seed = parse_number(optarg, UINT16_MAX);
+			huge.seed = parse_range(optarg, 1, UINT16_MAX);
 			break;
 		case 'n':
-			huge.ops = parse_number(optarg, UINT32_MAX);
+			huge.ops = parse_range(optarg, 1, UINT32_MAX);
 			break;
 		case 'r':
-			huge.race = parse_number(optarg, 3600);
+			huge.race = parse_range(optarg, 1, 3600);
 			break;
 		case 'v':
 			huge.verbose = true;
@@ -203,7 +175,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (optind + 1 < argc)
-		huge_die("one DIR, not %d; hugefs --help tells the options", argc - optind);
+		usage_error("one DIR, not %d; hugefs --help tells the options", argc - optind);
 	if (optind < argc)
 		dir = argv[optind];
 	printf("KTAP version 1\n1..1\n");
@@ -219,7 +191,7 @@ int main(int argc, char **argv)
 	huge.model = calloc(MAX_PAGES, huge.page);
 	huge.buf = malloc(MAX_PAGES * huge.page);
 	if (!huge.model || !huge.buf)
-		huge_die("no memory");
+		usage_error("no memory");
 	sigaction(SIGBUS, &action, NULL);
 	run();
 	printf("ok 1 hugefs\n");

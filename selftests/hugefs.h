@@ -8,15 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifndef ARRAY_SIZE
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
-#endif
-
-enum {
-	EXIT_WRONG = 1,
-	EXIT_USAGE = 2,
-	EXIT_SKIP = 4,
-};
+#include "common.h"
 
 #define MAX_PAGES	8	/* of the file */
 #define POOL_PAGES	32	/* that must be free: also for private copies and a child's */
@@ -44,8 +36,6 @@ struct huge {
 extern sigjmp_buf huge_bus;
 extern bool huge_bus_due;
 
-void huge_die(const char *format, ...)
-	__attribute__((__noreturn__, __format__(printf, 1, 2)));
 void huge_wrong(const struct huge *huge, const char *format, ...)
 	__attribute__((__noreturn__, __format__(printf, 2, 3)));
 uint64_t huge_random(struct huge *huge, uint64_t limit);

@@ -147,7 +147,7 @@ static void do_fork(struct huge *huge)
 	fflush(stdout);
 	pid = fork();
 	if (pid < 0)
-		huge_die("fork: %m");
+		usage_error("fork: %m");
 	if (!pid) {
 		memcpy(shared, huge->model + range.off, range.len);
 		memset(private, ~mine, range.len);

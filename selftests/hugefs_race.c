@@ -114,7 +114,7 @@ void run_race(struct huge *huge)
 		pid_t pid = fork();
 
 		if (pid < 0)
-			huge_die("fork: %m");
+			usage_error("fork: %m");
 		if (pid)
 			continue;
 		huge->random += n << 20;

@@ -4,6 +4,7 @@
 #define LOAD_H
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,38 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
-#ifndef __noreturn
-#define __noreturn	__attribute__((__noreturn__))
-#endif
-#ifndef __printf
-#define __printf(a, b)	__attribute__((__format__(printf, a, b)))
-#endif
-
-#ifndef ARRAY_SIZE
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
-#endif
-
-enum {
-	EXIT_AGREED = 0,
-	EXIT_WRONG = 1,
-	EXIT_USAGE = 2,
-	EXIT_SKIP = 4,		/* as kselftest has it */
-};
-
-/* mix() - a number that all bits of @x decide. */
-static inline uint64_t mix(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
-
-static inline uint64_t next_random(uint64_t *state)
-{
-	*state += 0x9e3779b97f4a7c15ULL;
-	return mix(*state);
-}
+#include "common.h"
 
 static inline size_t below(uint64_t *state, size_t limit)
 {
@@ -67,6 +40,18 @@ static inline void __noreturn __printf(2, 3) finish(int status, const char *form
 	va_end(args);
 	fflush(stdout);
 	_exit(status);
+}
+
+/* start_child() - fork(); the child goes when its parent does. */
+static inline pid_t start_child(void)
+{
+	pid_t child = fork();
+
+	if (child < 0)
+		finish(EXIT_USAGE, "fork: %s", strerror(errno));
+	if (!child)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return child;
 }
 
 static inline uint64_t parse_number(const char *text, const char *what)

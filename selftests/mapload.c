@@ -178,22 +178,10 @@ static void write_round(unsigned char *map, uint64_t writer, uint64_t round, uin
 	}
 }
 
-/* start() - fork(); the child goes when its parent does. */
-static pid_t start(void)
-{
-	pid_t child = fork();
-
-	if (child < 0)
-		finish(EXIT_USAGE, "fork: %s", strerror(errno));
-	if (!child)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return child;
-}
-
 /* A child that shares the memory sees it whole, whatever its parent writes then. */
 static pid_t fork_reader(const unsigned char *map, uint64_t round)
 {
-	pid_t child = start();
+	pid_t child = start_child();
 
 	if (child)
 		return child;
@@ -346,7 +334,7 @@ static void load_file(void)
 		if (opt.truncate && (ftruncate(fd, opt.length / 2) || ftruncate(fd, opt.length)))
 			finish(EXIT_WRONG, "%s: truncate: %s", opt.path, strerror(errno));
 		for (writer = 0; writer < opt.writers; writer++)
-			if (!start())
+			if (!start_child())
 				write_file(fd, writer, round);
 		while (opt.truncate && __atomic_load_n(&shared->busy, __ATOMIC_RELAXED))
 			cut(fd, &random);
@@ -362,7 +350,7 @@ static void load_memory(void)
 	uint64_t writer;
 
 	for (writer = 0; writer < opt.writers; writer++)
-		if (!start())
+		if (!start_child())
 			write_anonymous(writer);
 	for (writer = 0; writer < opt.writers; writer++)
 		reap(-1);

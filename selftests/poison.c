@@ -109,18 +109,6 @@ static size_t pick(const unsigned char *map)
 	return best;
 }
 
-/* start_child() - fork(); the child goes when its parent does. */
-static pid_t start_child(void)
-{
-	pid_t child = fork();
-
-	if (child < 0)
-		finish(EXIT_USAGE, "fork: %s", strerror(errno));
-	if (!child)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return child;
-}
-
 static void make_file(void)
 {
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
