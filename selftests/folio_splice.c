@@ -306,6 +306,17 @@ static int direct_file(size_t len, unsigned int tag)
 	return direct;
 }
 
+/* As direct I/O wants it. */
+static struct range whole_pages(const struct region *r, struct range range)
+{
+	size_t off = range.off / r->page * r->page;
+	size_t len = (range.len + r->page - 1) / r->page * r->page;
+
+	if (off + len > r->len)
+		len = r->len - off;
+	return (struct range) { off, len };
+}
+
 /* From the disk into memory of all orders, beginning at and across the edges of folios. */
 TEST_F_TIMEOUT(splice, direct_read, SLOW)
 {
@@ -317,11 +328,9 @@ TEST_F_TIMEOUT(splice, direct_read, SLOW)
 	if (fd < 0)
 		SKIP(return, "no O_DIRECT here: %s", strerror(errno));
 	for_each_range(range, n) {
-		size_t off = range.off / r->page * r->page;
-		size_t len = (range.len + r->page - 1) / r->page * r->page;
+		struct range whole = whole_pages(r, range);
+		size_t off = whole.off, len = whole.len;
 
-		if (off + len > r->len)
-			len = r->len - off;
 		stamp(r->map, r->len, 0, 1);
 		ASSERT_EQ(len, pread(fd, r->map + off, len, off))
 			TH_LOG("%zu bytes at %zu", len, off);
@@ -349,11 +358,9 @@ TEST_F_TIMEOUT(splice, direct_write, SLOW)
 	if (fd < 0)
 		SKIP(return, "no O_DIRECT here: %s", strerror(errno));
 	for_each_range(range, n) {
-		size_t off = range.off / r->page * r->page;
-		size_t len = (range.len + r->page - 1) / r->page * r->page;
+		struct range whole = whole_pages(r, range);
+		size_t off = whole.off, len = whole.len;
 
-		if (off + len > r->len)
-			len = r->len - off;
 		stamp(self->buf, r->len, 0, 5);
 		ASSERT_EQ(r->len, pwrite(fd, self->buf, r->len, 0));
 		ASSERT_EQ(len, pwrite(fd, r->map + off, len, off))
