@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-# Sourced by scripts/qemu: the guests of the rows. A row is a suite on a filesystem; on
+# Sourced by scripts/qemu and export-jobs: the guests of the rows. A row is a suite on a filesystem; on
 # each kernel it has a guest and the directory of a run, $whole/rows/ROW/KERNEL.
 # shellcheck shell=bash disable=SC2154 # whole, rows and out are the verb's, tools find_tools()'s
+. "$ROOT/scripts/lib/kernel.sh"
+. "$ROOT/scripts/lib/guest.sh"
+. "$ROOT/scripts/lib/disks.sh"
+. "$ROOT/scripts/lib/modules.sh"
+. "$ROOT/scripts/lib/guest_tools.sh"
+. "$ROOT/scripts/lib/upstream.sh"
 . "$ROOT/scripts/lib/reset.sh"
 . "$ROOT/scripts/lib/pack.sh"
 
