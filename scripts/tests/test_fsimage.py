@@ -6,21 +6,13 @@ import tempfile
 import unittest
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from programs import Programs
+
 WAYS = ("read", "pread", "map", "splice")
 
 
-class Programs(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.scratch = tempfile.TemporaryDirectory()
-        cls.dir = Path(cls.scratch.name)
-        subprocess.run(["make", "-s", "-C", ROOT / "selftests", f"OUTPUT={cls.dir}",
-                        f"{cls.dir}/fsimage", f"{cls.dir}/hugefs"], check=True)
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.scratch.cleanup()
+class Images(Programs):
+    programs = ("fsimage", "hugefs")
 
     def setUp(self) -> None:
         scratch = tempfile.TemporaryDirectory(dir=self.dir)

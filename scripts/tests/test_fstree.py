@@ -7,19 +7,11 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from programs import Programs
 
 
-class Fstree(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.scratch = tempfile.TemporaryDirectory()
-        cls.dir = Path(cls.scratch.name)
-        subprocess.run(["make", "-s", "-C", ROOT / "selftests", f"OUTPUT={cls.dir}", f"{cls.dir}/fstree"], check=True)
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.scratch.cleanup()
+class Fstree(Programs):
+    programs = ("fstree",)
 
     def setUp(self) -> None:
         scratch = tempfile.TemporaryDirectory(dir=self.dir)

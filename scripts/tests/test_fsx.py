@@ -3,29 +3,22 @@
 import os
 import re
 import subprocess
-import tempfile
-import unittest
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from programs import ROOT, Programs
+
 BUGS = ROOT / "scripts/tests/fsx_bugs.c"
 WRONG = re.findall(r'has_bug\("(\w+)"\)', BUGS.read_text())
 ERRORS = {"write_error", "write_torn", "writeback_error"}
 
 
-class Fsx(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.scratch = tempfile.TemporaryDirectory()
-        cls.dir = Path(cls.scratch.name)
-        # Not static, so that the bugs can be preloaded.
-        subprocess.run(["make", "-s", "-C", ROOT / "selftests", f"OUTPUT={cls.dir}", "STATIC=", f"{cls.dir}/fsx"],
-                       check=True)
-        subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", cls.dir / "bugs.so", BUGS, "-ldl"], check=True)
+class Fsx(Programs):
+    programs = ("fsx",)
+    variables = ("STATIC=",)    # so that the bugs can be preloaded
 
     @classmethod
-    def tearDownClass(cls) -> None:
-        cls.scratch.cleanup()
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", cls.dir / "bugs.so", BUGS, "-ldl"], check=True)
 
     def fsx(self, *args: str, bug: str = "", status: int = 0) -> str:
         env = os.environ | ({"BUG": bug, "LD_PRELOAD": str(self.dir / "bugs.so")} if bug else {})

@@ -6,20 +6,11 @@ import tempfile
 import unittest
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from programs import Programs
 
 
-class Loads(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.scratch = tempfile.TemporaryDirectory()
-        cls.dir = Path(cls.scratch.name)
-        programs = [f"{cls.dir}/{name}" for name in ("mapload", "crashload")]
-        subprocess.run(["make", "-s", "-C", ROOT / "selftests", f"OUTPUT={cls.dir}", *programs], check=True)
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.scratch.cleanup()
+class Loads(Programs):
+    programs = ("mapload", "crashload")
 
     def run_load(self, name: str, *args: str | Path, status: int = 0) -> str:
         done = subprocess.run([self.dir / name, *args], capture_output=True, text=True, timeout=120)
