@@ -35,9 +35,10 @@ make_disk() {
 	esac
 }
 
-# add_disk FILE SERIAL: for the guest, where it knows the disk by its serial.
+# add_disk FILE SERIAL: for the guest, where it knows the disk by its serial. It may
+# discard blocks, but they keep what they held: no disk has to answer with zeroes.
 add_disk() {
-	disks+=(-drive "if=none,id=$2,format=raw,file=$1,cache=unsafe,discard=unmap"
+	disks+=(-drive "if=none,id=$2,format=raw,file=$1,cache=unsafe,discard=ignore"
 		-device "virtio-blk-pci,drive=$2,serial=$2")
 }
 
