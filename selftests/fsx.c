@@ -21,6 +21,8 @@
 #include "fsx.h"
 #include "fsx_noise.h"
 
+#define MAX_BLOCK	(64 << 10)
+
 static const char usage_text[] =
 "usage: fsx [option...] [FILE]\n"
 "\n"
@@ -417,6 +419,9 @@ static void set_up(struct fsx *fsx)
 	fsx->direct_fd = open(opt->path, O_RDWR | O_DIRECT);
 	fsx->page = sysconf(_SC_PAGESIZE);
 	fsx->block = fstatvfs(fsx->fd, &fs) || !fs.f_bsize ? fsx->page : fs.f_bsize;
+	/* What is larger is not a block but what a server likes best. */
+	if (fsx->block > MAX_BLOCK)
+		fsx->block = MAX_BLOCK;
 	if (!opt->direct_align)
 		opt->direct_align = direct_alignment(fsx);
 	opt->length -= opt->length % opt->align;
