@@ -48,11 +48,11 @@ blank_disk() {
 	add_disk "$2" "$3"
 }
 
-# add_share DIR: a directory of this machine, for 9p. What the guest says of modes and
+# add_share DIR [TAG]: a directory of this machine, for 9p. What the guest says of modes and
 # owners is in attributes of the files, so that nobody has to be root here.
 add_share() {
-	mkdir "$1"
-	disks+=(-virtfs "local,path=$1,mount_tag=share,security_model=mapped-xattr")
+	mkdir -p "$1"
+	disks+=(-virtfs "local,path=$1,mount_tag=${2:-share},security_model=mapped-xattr")
 }
 
 # give_disk DIR SIZE: what the row's filesystem lives on; see the table of the filesystems.

@@ -99,6 +99,15 @@ def wants(suite: str, what: str, default: str = "") -> str:
     return found[1] if found else default
 
 
+def fixes_want(chosen: str) -> str:
+    """What the reproductions that T= means want of a kernel."""
+    found = set()
+    for fix in sorted((ROOT / "scripts/guest/fixes").glob("*.sh")):
+        if not chosen.startswith("fixes.") or fnmatch.fnmatch(f"fixes.{fix.stem}", chosen):
+            found.update(re.findall(r"^# kernel: (.*)$", fix.read_text(), re.M))
+    return ",".join(sorted(found))
+
+
 def choose(variable: str, patterns: str, names: list[str]) -> list[str]:
     """The names that match, in their order; a pattern that matches none is an error."""
     wanted = re.split(r"[\s,]+", patterns.strip())
@@ -128,7 +137,9 @@ def plan(suites: str, filesystems: str) -> list[Row]:
 def needs_of(row: Row) -> str:
     """All that a row wants of a kernel."""
     fs = read_filesystems().get(row.fs)
-    return ",".join(filter(None, [fs.needs if fs else "", wants(row.suite, "kernel", ALONE.get(row.suite, ""))]))
+    suite = fixes_want(os.environ.get("T", "")) if row.suite == "fixes" else \
+        wants(row.suite, "kernel", ALONE.get(row.suite, ""))
+    return ",".join(filter(None, [fs.needs if fs else "", suite]))
 
 
 def config(rows: list[Row]) -> str:

@@ -34,17 +34,46 @@ pack_kunit() {
 	pack_modules "$1" kunit
 }
 
-# pack_fixes DIR: the reproductions, each with a fresh disk.
+# pack_fixes DIR: the reproductions that T= means, each with a fresh disk; what they want
+# is in their first comments.
 pack_fixes() {
-	local dir=$1 fix name kind pairs=()
+	local dir=$1 fix name disk words names=() kos=() ko part share=no pairs=()
 	: >"$dir/expect"
 	for fix in "$ROOT"/scripts/guest/fixes/*.sh; do
 		name=$(basename "$fix" .sh)
+		# shellcheck disable=SC2053 # a pattern
+		[[ ${T:-} != fixes.* || $name == ${T#fixes.} ]] || continue
+		! grep -q '^# share: yes' "$fix" || share=yes
 		echo "fixes.$name" >>"$dir/expect"
 		pairs+=("fixes/$name.sh=$fix")
-		read -ra kind < <(sed -n 's/^# disk: //p' "$fix") || continue
-		make_disk "$dir/$name.img" "${kind[@]}"
-		add_disk "$dir/$name.img" "$name"
+		read -ra words < <(sed -n 's/^# tools: //p' "$fix") && names+=("${words[@]}")
+		read -ra words < <(sed -n 's/^# modules: //p' "$fix") && kos+=("${words[@]}")
+		read -ra disk < <(sed -n 's/^# disk: //p' "$fix") || continue
+		give_fix_disk "$dir/$name.img" "$name" "${disk[@]}"
 	done
-	make_initramfs "$dir/initramfs" fixes "${pairs[@]}"
+	[[ -s $dir/expect ]] || die "T=${T:-} is none of scripts/guest/fixes"
+	mapfile -t names < <(printf '%s\n' "${names[@]}" | sort -u | sed '/^$/d')
+	find_tools "${names[@]}"
+	# One that is not there is built in, or the reproduction says that it failed.
+	for ko in "${kos[@]}"; do
+		[[ ! -f $OUT/$ko ]] || pairs+=("modules/${ko##*/}=$OUT/$ko")
+	done
+	# Two ways to one directory: a client, and another that changes what is there.
+	if [[ $share == yes ]]; then
+		add_share "$dir/share"
+		add_share "$dir/share" other
+	fi
+	for part in "$ROOT"/scripts/guest/rows/fs/*.inc; do pairs+=("parts/fs/${part##*/}=$part"); done
+	make_initramfs "$dir/initramfs" fixes "${pairs[@]}" "${tools[@]}"
+}
+
+# give_fix_disk FILE SERIAL KIND [what make_disk() wants]: "blank SIZE" is one that the
+# reproduction makes a filesystem on by itself.
+give_fix_disk() {
+	if [[ $3 == blank ]]; then
+		blank_disk "$4" "$1" "$2"
+	else
+		make_disk "$1" "${@:3}"
+		add_disk "$1" "$2"
+	fi
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""selftests/mapload and crashload on a good filesystem, and on one that loses what was written."""
+"""selftests/mapload, mapread and crashload on a good filesystem, and on one that loses what was written."""
 import os
 import subprocess
 import tempfile
@@ -10,7 +10,7 @@ from programs import Programs
 
 
 class Loads(Programs):
-    programs = ("mapload", "crashload")
+    programs = ("mapload", "mapread", "crashload")
 
     def run_load(self, name: str, *args: str | Path, status: int = 0) -> str:
         done = subprocess.run([self.dir / name, *args], capture_output=True, text=True, timeout=120)
@@ -31,6 +31,10 @@ class Loads(Programs):
         self.assertRegex(self.run_load("mapload", "--truncate", "--rounds", "6", file), r"[1-9]\d* truncates, [1-9]")
         self.run_load("mapload", "--anonymous", "--rounds", "4", "--length", "4M")
         self.run_load("mapload", "--holes", "--rounds", "2", "--length", "4M")
+
+    def test_direct_reads_are_kept(self) -> None:
+        said = self.run_load("mapread", "--rounds", "1", "--length", "2M", self.dir / "source", self.dir / "target")
+        self.assertRegex(said, r"^0 of 512 pages .* [1-9]\d* syncs")
 
     def test_a_byte_that_somebody_else_writes_is_seen(self) -> None:
         file = self.dir / "victim"

@@ -170,9 +170,12 @@ class Tables(Sandbox):
             matrix.plan("kunit,nosuite", "xfs")
 
     def test_the_fragment_for_rows_that_want_it(self) -> None:
-        self.assertEqual(matrix.config(matrix.plan("", "")), "")
-        for suite in ("mm", "upstream-kunit"):
+        self.assertEqual(matrix.config(matrix.plan("kunit xarray fsx", "")), "")
+        for suite in ("fixes", "mm", "upstream-kunit"):
             self.assertEqual(matrix.config(matrix.plan(suite, "")), "qemu\n")
+        for chosen, fragment in ("fixes.hfsplus*", ""), ("fixes.jfs_migrate", "qemu\n"), ("fixes.*", "qemu\n"):
+            with unittest.mock.patch.dict(os.environ, {"T": chosen}):
+                self.assertEqual(matrix.config(matrix.plan("fixes", "")), fragment, chosen)
         table = self.dir / "fragment"
         table.write_text("CONFIG_EXT4_FS=y\n")
         with unittest.mock.patch.object(matrix, "FRAGMENT", table):
