@@ -573,23 +573,42 @@ static void folio_split_each_failure(struct kunit *test)
 #endif
 }
 
+/* The index behind the folio that holds the page, or behind the page where none is. */
+static pgoff_t next_index(struct folio_fixture *fx, pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(fxt_mapping(fx), index);
+
+	if (IS_ERR(folio))
+		return index + 1;
+	index = folio_next_index(folio);
+	folio_put(folio);
+	return index;
+}
+
 /*
  * A hole in a folio that cannot be split for want of memory: zeroes inside, the
- * old bytes outside, and none of them lost from a folio that can be read again.
+ * old bytes outside, and none of them lost. A clean folio may go as a whole, since
+ * it can be read again; a dirty one that reaches into the hole may stay there.
  */
 static void punch_each_failure(struct kunit *test)
 {
 	unsigned int order = fxt_order(test), i;
 	struct folio_fixture *fx = fxt_create(test, 0, MAX_PAGECACHE_ORDER);
+	const pgoff_t before = FIRST - 1, next = FIRST + (1UL << order), stop = next + (1UL << order);
 	const loff_t size = PAGE_SIZE << order, pos = FXT_POS(FIRST);
 	const struct {
 		const char *name;
 		loff_t from, to;
+		unsigned int state;
 	} holes[] = {
 		{ "truncated in the middle", size / 2 + 100, TO_END },
+		{ "dirty, truncated in the middle", size / 2 + 100, TO_END, FXT_DIRTY },
 		{ "truncated behind the first byte", 1, TO_END },
+		{ "dirty, truncated behind the first byte", 1, TO_END, FXT_DIRTY },
 		{ "truncated before the last byte", size - 1, TO_END },
 		{ "a hole in the middle", size / 8 + 1, size * 5 / 8 + 9 },
+		{ "dirty, a hole in the middle", size / 8 + 1, size * 5 / 8 + 9, FXT_DIRTY },
+		{ "dirty, a hole of pages", size / 4, size * 3 / 4, FXT_DIRTY },
 		{ "a hole in a page", 100, 200 },
 	};
 	struct trials t = start_trials(fx);
@@ -600,29 +619,32 @@ static void punch_each_failure(struct kunit *test)
 		to = holes[i].to == TO_END ? TO_END : pos + holes[i].to;
 		first_trial(&t, holes[i].name);
 		while (next_trial(&t)) {
+			pgoff_t last = (from - 1) >> PAGE_SHIFT;
+
 			clear(fx);
-			fxt_add_folio(fx, FIRST - 1, 0, FXT_DIRTY);
-			fxt_add_folio(fx, FIRST, order, 0);
-			fxt_add_folio(fx, FIRST + (1UL << order), order, 0);
+			fxt_add_folio(fx, before, 0, FXT_DIRTY);
+			fxt_add_folio(fx, FIRST, order, holes[i].state);
+			fxt_add_folio(fx, next, order, holes[i].state);
 			fxt_drain_lru();
 			begin(&t);
 			truncate_inode_pages_range(fxt_mapping(fx), from,
 						   to == TO_END ? -1 : to - 1);
 			end(&t);
-			expect_not_stale(fx, FIRST - 1, FIRST + (2UL << order), from, to);
-			KUNIT_EXPECT_TRUE(test, xa_load(&fxt_mapping(fx)->i_pages, FIRST - 1));
+			expect_not_stale(fx, before, stop, from, to);
+			KUNIT_EXPECT_TRUE(test, xa_load(&fxt_mapping(fx)->i_pages, before));
+			if (holes[i].state)
+				fxt_expect_stamped(fx, FXT_POS(before), from);
 			if (to == TO_END)
-				expect_empty(fx, (round_up(from, PAGE_SIZE)) >> PAGE_SHIFT,
-					     ULONG_MAX);
+				expect_empty(fx, next_index(fx, last), ULONG_MAX);
 			else
-				fxt_expect_stamped(fx, pos + size, pos + 2 * size);
+				fxt_expect_stamped(fx, holes[i].state ? to : pos + size, FXT_POS(stop));
 			fxt_expect_consistent(fx);
 			expect_nodes(fx);
 			if (!t.failed)
-				expect_hole(fx, FIRST - 1, FIRST + (2UL << order), from, to);
+				expect_hole(fx, before, stop, from, to);
 			truncate_inode_pages_range(fxt_mapping(fx), from,
 						   to == TO_END ? -1 : to - 1);
-			expect_not_stale(fx, FIRST - 1, FIRST + (2UL << order), from, to);
+			expect_not_stale(fx, before, stop, from, to);
 		}
 	}
 }

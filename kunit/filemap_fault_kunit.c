@@ -114,6 +114,45 @@ static void fault_around_poison(struct kunit *test)
 #endif
 }
 
+/* Nor is it by a write to one of them, which may map as much of the folio as it can. */
+static void fault_write_beside_poison(struct kunit *test)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order, addr = USER_ADDR + PAGE_SIZE, bad = nr / 3, i;
+	struct folio *folio = fxt_add_folio(fx, nr, order, FXT_DIRTY);
+	struct page *page = folio_page(folio, bad);
+	u64 word;
+
+	fxt_need_fix(test, "mm/memory: do not map poisoned pages of a folio with the one that faults");
+	fxt_switch_mm(fxt_new_mm(test));
+	fxt_mmap(fx, addr, nr, nr, PROT_READ | PROT_WRITE, MAP_SHARED);
+	SetPageHWPoison(page);
+	if (order)
+		folio_set_has_hwpoisoned(folio);
+	for (i = 0; i < nr; i += 1 + nr / 32) {
+		u64 __user *at = (u64 __user *)(addr + (i << PAGE_SHIFT));
+
+		if (i == bad)
+			continue;
+		KUNIT_EXPECT_EQ_MSG(test, 0, put_user(i, at), "page %lu", i);
+		KUNIT_EXPECT_EQ_MSG(test, 0, get_user(word, at), "page %lu", i);
+		KUNIT_EXPECT_EQ_MSG(test, word, i, "page %lu", i);
+		KUNIT_EXPECT_NE_MSG(test, 0, get_user(word, (u64 __user *)(addr + (bad << PAGE_SHIFT))),
+				    "page %lu written, %lu is poisoned", i, bad);
+	}
+	KUNIT_EXPECT_EQ(test, rss_file(), folio_mapcount(folio));
+	ClearPageHWPoison(page);
+	if (order)
+		folio_clear_has_hwpoisoned(folio);
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, nr << PAGE_SHIFT));
+	KUNIT_EXPECT_EQ(test, folio_mapcount(folio), 0);
+#else
+	kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+#endif
+}
+
 /* A fault reads what is not there, or not uptodate, once and whole. */
 static void fault_reads_folio(struct kunit *test)
 {
@@ -214,6 +253,7 @@ static void fault_past_eof(struct kunit *test)
 static struct kunit_case filemap_fault_cases[] = {
 	KUNIT_CASE(fault_around_mixed),
 	KUNIT_CASE_PARAM(fault_around_poison, order_gen_params),
+	KUNIT_CASE_PARAM(fault_write_beside_poison, order_gen_params),
 	KUNIT_CASE_PARAM(fault_reads_folio, order_gen_params),
 	KUNIT_CASE_PARAM(fault_write_dirties, order_gen_params),
 	KUNIT_CASE_PARAM(fault_past_eof, order_gen_params),

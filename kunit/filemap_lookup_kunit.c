@@ -456,31 +456,36 @@ static pgoff_t prev_miss(struct folio_fixture *fx, pgoff_t index, unsigned long 
 
 static void check_misses(struct kunit *test, struct folio_fixture *fx, unsigned long nr)
 {
-	pgoff_t low = BASE - 2, high = BASE + nr + 1, start, got;
+	pgoff_t low = BASE - 2, high = BASE + nr + 1, got;
 	const unsigned long scans[] = {
 		1, 2, 3, nr, nr + 1, nr + 2, nr + 3, nr + 4, 10000,
 	};
-	unsigned int i;
+	/* Into the middle of the folio only where that is fixed. */
+	const pgoff_t up[] = { BASE - 1, BASE, BASE + 1, BASE + nr / 2, BASE + nr - 1, BASE + nr };
+	const pgoff_t down[] = { BASE + nr, BASE + nr - 1, BASE + nr / 2, BASE + 1, BASE, BASE - 1 };
+	unsigned int i, k;
 
 	for (i = 0; i < ARRAY_SIZE(scans); i++) {
 		unsigned long scan = scans[i];
 
-		/* From the first page of a folio; 7.3 errs when it starts in the middle. */
-		for (start = BASE - 1; start <= BASE; start++) {
-			got = next_miss(fx, start, scan);
-			if (start + scan > high)
+		for (k = 0; k < (FXT_FIXED ? ARRAY_SIZE(up) : 2); k++) {
+			got = next_miss(fx, up[k], scan);
+			if (up[k] + scan > high)
 				KUNIT_EXPECT_EQ_MSG(test, got, high, "up from %lu, scan %lu",
-						    start, scan);
+						    up[k], scan);
 			else
-				KUNIT_EXPECT_GE_MSG(test, got - start, scan,
-						    "up from %lu, scan %lu", start, scan);
+				KUNIT_EXPECT_EQ_MSG(test, got, up[k] + scan,
+						    "up from %lu, scan %lu", up[k], scan);
 		}
-		start = BASE + nr;
-		got = prev_miss(fx, start, scan);
-		if (start < scan + low)
-			KUNIT_EXPECT_EQ_MSG(test, got, low, "down, scan %lu", scan);
-		else if (COMPAT_PREV_MISS_OUTSIDE)
-			KUNIT_EXPECT_GE_MSG(test, start - got, scan, "down, scan %lu", scan);
+		for (k = 0; k < (FXT_FIXED ? ARRAY_SIZE(down) : 1); k++) {
+			got = prev_miss(fx, down[k], scan);
+			if (down[k] < scan + low)
+				KUNIT_EXPECT_EQ_MSG(test, got, low, "down from %lu, scan %lu",
+						    down[k], scan);
+			else if (COMPAT_PREV_MISS_OUTSIDE)
+				KUNIT_EXPECT_EQ_MSG(test, got, down[k] - scan,
+						    "down from %lu, scan %lu", down[k], scan);
+		}
 
 		/* In a gap there is nothing to search. */
 		KUNIT_EXPECT_EQ_MSG(test, next_miss(fx, high, scan), high, "scan %lu", scan);
@@ -502,6 +507,37 @@ static void miss_across_folio(struct kunit *test)
 	fxt_add_shadow(fx, BASE - 2, 0);
 	fxt_add_shadow(fx, BASE + nr + 1, 0);
 	check_misses(test, fx, nr);
+}
+
+/* Index 0 is an index like any other, up or down, and so is the last one there is. */
+static void miss_at_both_ends(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
+	unsigned int order = fxt_order(test);
+	const unsigned long nr = 1UL << order, at[] = { 0, nr / 2, nr - 1 };
+	struct folio *last;
+	unsigned int i;
+
+	fxt_need_fix(test, "mm/filemap: look for gaps from inside of a large folio");
+	KUNIT_ASSERT_EQ(test, folio_order(add_folio(fx, 0, order)), order);
+	last = add_folio(fx, -nr, order);
+	KUNIT_ASSERT_EQ(test, folio_order(last), order);
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, next_miss(fx, at[i], 10000), nr, "up from %lu", at[i]);
+		KUNIT_EXPECT_EQ_MSG(test, next_miss(fx, at[i], 1), at[i] + 1, "up from %lu", at[i]);
+		KUNIT_EXPECT_EQ_MSG(test, prev_miss(fx, at[i], 10000), ULONG_MAX,
+				    "down from %lu", at[i]);
+		KUNIT_EXPECT_EQ_MSG(test, prev_miss(fx, at[i], 1), at[i] - 1,
+				    "down from %lu", at[i]);
+		KUNIT_EXPECT_EQ_MSG(test, next_miss(fx, at[i] - nr, 10000), 0,
+				    "up from %lu before the end", nr - at[i]);
+		KUNIT_EXPECT_EQ_MSG(test, prev_miss(fx, at[i] - nr, 10000), -nr - 1,
+				    "down from %lu before the end", nr - at[i]);
+	}
+	/* No file is so long that a truncate would have to go that far. */
+	folio_lock(last);
+	KUNIT_EXPECT_EQ(test, 0, generic_error_remove_folio(fxt_mapping(fx), last));
+	folio_unlock(last);
 }
 
 /* Questions about a range of bytes. */
@@ -559,6 +595,7 @@ static struct kunit_case filemap_lookup_cases[] = {
 	KUNIT_CASE(get_folios_tag_edges),
 	KUNIT_CASE_PARAM(get_folios_full_batch, order_gen_params),
 	KUNIT_CASE_PARAM(miss_across_folio, order_gen_params),
+	KUNIT_CASE_PARAM(miss_at_both_ends, order_gen_params),
 	KUNIT_CASE_PARAM(range_has_page_edges, order_gen_params),
 	{}
 };

@@ -15,9 +15,9 @@
 
 /*
  * A page of a file to be truncated while it is mapped: with 32 bits
- * unmap_mapping_range() takes positions modulo 4 GiB, see found.rst.
+ * unmap_mapping_range() takes positions modulo 4 GiB where that is not fixed.
  */
-#define MAPPED	(IS_ENABLED(CONFIG_64BIT) ? FIRST : 1024UL)
+#define MAPPED	(IS_ENABLED(CONFIG_64BIT) || FXT_FIXED ? FIRST : 1024UL)
 
 KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 

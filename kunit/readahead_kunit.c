@@ -50,6 +50,8 @@ static void async_ra(struct ra_file *rf, pgoff_t index, unsigned long req)
 	folio_put(folio);
 }
 
+KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
+
 /* The first window of a stream. */
 
 static const struct { unsigned int max, req, size, async; } first_windows[] = {
@@ -160,6 +162,25 @@ static void sync_ra_history(struct kunit *test)
 		KUNIT_EXPECT_STREQ_MSG(test, rf->log, want, "%lu pages from %lu, read %u",
 				       streams[i].nr, streams[i].from, streams[i].req);
 	}
+}
+
+/* So does a large folio there, of which each page counts. */
+static void sync_ra_history_large(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 32);
+	const pgoff_t from = 1024, index = from + (1UL << order);
+	const unsigned int size = min(1U << order, 32U) + 1;
+
+	fxt_need_fix(test, "mm/filemap: look for gaps from inside of a large folio");
+	reset_state(rf, 32);
+	fxt_add_folio(rf->fx, from, order, 0);
+	rf->file->f_ra.prev_pos = FXT_POS(5000);
+	sync_ra(rf, index, 1);
+	if (order)
+		expect_state(rf, index, min(size, 32U), 1, "after a stream");
+	else
+		expect_state(rf, 0, 0, 0, "after a page");
 }
 
 /* Readers that ask for more than the window get what the device likes best. */
@@ -545,8 +566,9 @@ static void fadvise_willneed_range(struct kunit *test)
 
 static void sync_ra_eof(struct kunit *test)
 {
+	/* The empty file only where that is fixed. */
 	static const loff_t eofs[] = {
-		1, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 3 * PAGE_SIZE, 4 * PAGE_SIZE,
+		0, 1, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 3 * PAGE_SIZE, 4 * PAGE_SIZE,
 		4 * PAGE_SIZE + 1, 5 * PAGE_SIZE, 31 * PAGE_SIZE, 31 * PAGE_SIZE + 1,
 		32 * PAGE_SIZE, 32 * PAGE_SIZE + 1, 100 * PAGE_SIZE,
 	};
@@ -561,7 +583,7 @@ static void sync_ra_eof(struct kunit *test)
 	for (max_order = 0; max_order <= FIRST_SMALL; max_order += FIRST_SMALL ?: 1) {
 		struct ra_file *rf = open_file(test, 0, max_order, 32);
 
-		for (e = 0; e < ARRAY_SIZE(eofs); e++) {
+		for (e = !FXT_FIXED; e < ARRAY_SIZE(eofs); e++) {
 			unsigned long pages = DIV_ROUND_UP(eofs[e], PAGE_SIZE);
 
 			for (r = 0; r < ARRAY_SIZE(reqs); r++) {
@@ -635,8 +657,8 @@ static void mmap_read_around(struct kunit *test)
 		{ 32, 1993, 1977, 23 }, { 32, 1999, 1983, 17 }, { 32, 1984, 1968, 32 },
 	};
 	struct ra_file *rf = open_file(test, 0, FXT_MAX_ORDER, 32);
-	/* With 32 bits it takes an index from 2^31 on for one before the file: found.rst. */
-	const pgoff_t far = IS_ENABLED(CONFIG_64BIT) ? FAR : FAR / 2;
+	/* Unfixed, 32 bits take an index from 2^31 on for one before the file. */
+	const pgoff_t far = IS_ENABLED(CONFIG_64BIT) || FXT_FIXED ? FAR : FAR / 2;
 	char *want = new_log(test);
 	unsigned int i;
 
@@ -754,6 +776,17 @@ static void mmap_advice(struct kunit *test)
 	snprintf(want, LOG_SIZE, "[%lu/%u* %lu/%u]", 2 * nr, huge, 3 * nr, huge);
 	expect_log(rf, want, "huge, goes on");
 	expect_state(rf, 2 * nr, 2 * nr, 2 * nr, "huge, goes on");
+	/* Wherever it began, and wherever in the marked folio the fault is. */
+	if (FXT_FIXED) {
+		reset_state(rf, 32);
+		fault_at(rf, 0, 4000, VM_HUGEPAGE, 3 * nr - 1);
+		snprintf(want, LOG_SIZE, "[%lu/%u %lu/%u*]", 2 * nr, huge, 3 * nr, huge);
+		expect_log(rf, want, "huge, from inside");
+		fault_at(rf, 0, 4000, VM_HUGEPAGE, 3 * nr + nr / 3);
+		snprintf(want, LOG_SIZE, "[%lu/%u* %lu/%u]", 4 * nr, huge, 5 * nr, huge);
+		expect_log(rf, want, "huge, goes on from inside");
+		expect_state(rf, 4 * nr, 2 * nr, 2 * nr, "huge, goes on from inside");
+	}
 	/* Not if nobody comes back to what was read. */
 	reset_state(rf, 32);
 	rf->file->f_ra.mmap_miss = 101;
@@ -814,12 +847,11 @@ static void mmap_miss_stops(struct kunit *test)
 	fxt_switch_mm(NULL);
 }
 
-KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
-
 static struct kunit_case readahead_cases[] = {
 	KUNIT_CASE(sync_ra_first_window),
 	KUNIT_CASE(sync_ra_random),
 	KUNIT_CASE(sync_ra_history),
+	KUNIT_CASE_PARAM(sync_ra_history_large, order_gen_params),
 	KUNIT_CASE(sync_ra_io_pages),
 	KUNIT_CASE(sync_ra_switched_off),
 	KUNIT_CASE(sync_ra_eof),

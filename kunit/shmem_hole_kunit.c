@@ -260,6 +260,73 @@ static const struct falloc_param {
 
 KUNIT_ARRAY_PARAM_DESC(falloc, falloc_params, desc);
 
+/* What a process that has mapped the last folio of a file may write behind EOF. */
+static void write_behind_eof(struct folio_fixture *fx, pgoff_t index, unsigned int order,
+			     size_t eof)
+{
+	struct folio *folio = get_folio(fx, index, order);
+	size_t at = eof, len;
+
+	for (; at < folio_size(folio); at += len) {
+		char *to = kmap_local_folio(folio, at);
+
+		len = PAGE_SIZE - offset_in_page(at);
+		memset(to, 0xff, len);
+		kunmap_local(to);
+	}
+	folio_put(folio);
+}
+
+/* A file that grows, whichever way, reads as zeroes behind what was its end. */
+static void grow_over_polluted_tail(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i, nr, way;
+	struct folio_fixture *fx = shm_file(test);
+	const unsigned long pages = 1UL << order;
+	const pgoff_t index = FIRST + 1024, end = index + pages;
+	loff_t edge[MAX_EDGES];
+
+	fxt_need_fix(test, "shmem: zero what was written behind EOF before the file grows");
+	nr = folio_edges(order, edge);
+	for (i = 0; i < nr; i++) {
+		const loff_t eof = FXT_POS(index) + edge[i];
+
+		for (way = 0; way < 4; way++) {
+			if (!edge[i] || (order > 4 && (i + way + order) % 3))
+				continue;
+			fxt_add_shmem(fx, index, order);
+			i_size_write(shm_inode(fx), eof);
+			write_behind_eof(fx, index, order, edge[i]);
+			switch (way) {
+			case 0:
+				shm_truncate(fx, FXT_POS(end) + 5);
+				break;
+			case 1:
+				shm_write(fx, FXT_POS(end), FXT_POS(end) + 5);
+				break;
+			case 2:
+				KUNIT_ASSERT_EQ(test, 0, vfs_fallocate(fx->file, 0, FXT_POS(end),
+								       PAGE_SIZE));
+				break;
+			case 3: /* Twice, and at first by a byte. */
+				shm_truncate(fx, eof + 1);
+				shm_truncate(fx, FXT_POS(end) + 5);
+				break;
+			}
+			fxt_read_stamped(fx, FXT_POS(index), eof, false);
+			fxt_read_stamped(fx, eof, FXT_POS(end), true);
+			/* What is only allocated is not uptodate. */
+			if (way == 2)
+				shm_expect_accounts(fx);
+			else
+				shm_expect_folios(fx);
+			if (failed_at(test, "order %u, EOF %lld, way %u", order, edge[i], way))
+				return;
+			shm_start_over(fx);
+		}
+	}
+}
+
 /* Every page of the range, and none that nobody asked for, unless a folio needs it. */
 static void fallocate_range(struct kunit *test)
 {
@@ -638,6 +705,7 @@ static struct kunit_case shmem_hole_cases[] = {
 	KUNIT_CASE_PARAM(punch_across_folios, order_gen_params),
 	KUNIT_CASE_PARAM(punch_pinned_folio, order_gen_params),
 	KUNIT_CASE_PARAM(punch_mapped_folio, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(grow_over_polluted_tail, order_gen_params, {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(fallocate_range, falloc_gen_params),
 	KUNIT_CASE(fallocend_follows_truncate),
 	KUNIT_CASE_PARAM(fallocate_enospc_undone, order_gen_params),

@@ -7,6 +7,7 @@
  * whole, with the hole zeroed. All positions lie above 4 GiB, so that one cut to 32
  * bits is a wrong one.
  */
+#include <linux/backing-dev.h>
 #include <linux/kthread.h>
 #include <linux/mman.h>
 #include <linux/module.h>
@@ -417,6 +418,31 @@ static void punch_races_read(struct kunit *test)
 	failed_at(test, "order %u, seed %llu", order, reader->seed);
 }
 
+/*
+ * Where nobody could write them back dirty pages are not counted, so those that a
+ * truncate drops, with pieces past EOF or as they are, must not be uncounted either.
+ */
+static void truncate_uncounted_dirty(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = fxt_create(test, 0, 9);
+	struct percpu_counter *counter = &inode_to_bdi(&fx->inode)->wb.stat[WB_RECLAIMABLE];
+	const long dirty = fxt_sum_node_stat(NR_FILE_DIRTY);
+	const s64 reclaimable = percpu_counter_sum(counter);
+
+	fxt_need_fix(test, "mm/huge_memory: do not uncount dirty pages that nobody has counted");
+	KUNIT_ASSERT_FALSE(test, mapping_can_writeback(fxt_mapping(fx)));
+	fxt_add_folio(fx, FIRST, order, FXT_DIRTY);
+	fxt_add_folio(fx, FIRST + (1UL << order), order, FXT_DIRTY);
+	truncate_file(fx, TRUNCATE_PAGECACHE, FXT_POS(FIRST) + 1);
+	KUNIT_EXPECT_EQ(test, 1, fxt_mapping(fx)->nrpages);
+	KUNIT_EXPECT_EQ(test, dirty, fxt_sum_node_stat(NR_FILE_DIRTY));
+	KUNIT_EXPECT_EQ(test, reclaimable, percpu_counter_sum(counter));
+	truncate_file(fx, TRUNCATE_PAGECACHE, 0);
+	KUNIT_EXPECT_EQ(test, dirty, fxt_sum_node_stat(NR_FILE_DIRTY));
+	KUNIT_EXPECT_EQ(test, reclaimable, percpu_counter_sum(counter));
+}
+
 static struct kunit_case truncate_busy_cases[] = {
 	KUNIT_CASE_PARAM(punch_unsplittable_clean, order_gen_params),
 	KUNIT_CASE_PARAM(punch_pinned_dirty_kept, order_gen_params),
@@ -430,6 +456,7 @@ static struct kunit_case truncate_busy_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(truncate_waits_for_lock, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(punch_waits_for_writeback, order_gen_params),
+	KUNIT_CASE_PARAM(truncate_uncounted_dirty, order_gen_params),
 	KUNIT_CASE_PARAM_ATTR(punch_races_read, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	{}

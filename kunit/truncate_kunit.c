@@ -320,6 +320,51 @@ static void punch_min_order_splits_larger(struct kunit *test)
 	}
 }
 
+/*
+ * An edge inside a folio of the smallest order, to which a larger one was split: that
+ * folio stays where it is dirty, with zeroes in the hole, and the rest of it is kept.
+ */
+static void punch_min_order_keeps_edges(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, 9);
+	unsigned int order = fxt_order(test), min_order, i, j, n = 0;
+
+	if (!COMPAT_SPLITS_TO_MIN_ORDER)
+		kunit_skip(test, "truncate does not split to a smallest order in this kernel");
+	fxt_need_fix(test, "mm/truncate: keep what lies outside of the range in a straddling folio");
+	for (min_order = 1; min_order < order; min_order++) {
+		const loff_t unit = PAGE_SIZE << min_order, size = PAGE_SIZE << order;
+		const pgoff_t pages = 1UL << order, index = FIRST + pages;
+		const loff_t froms[] = { 1, PAGE_SIZE, unit - 1, size / 2 + PAGE_SIZE + 100 };
+		const loff_t tos[] = { unit + 1, size / 2 - 1, size - PAGE_SIZE, TO_END };
+
+		mapping_set_folio_order_range(fxt_mapping(fx), min_order, 9);
+		for (i = 0; i < ARRAY_SIZE(froms); i++) {
+			for (j = 0; j < ARRAY_SIZE(tos); j++) {
+				bool to_end = tos[j] == TO_END;
+				loff_t from = FXT_POS(index) + froms[i], to = TO_END;
+
+				if (!to_end)
+					to = FXT_POS(index) + tos[j];
+				if (from >= to || (order > 5 && n++ % (order - 2)))
+					continue;
+				fxt_add_folio(fx, index, order, FXT_DIRTY);
+				fxt_add_folio(fx, index + pages, order, FXT_DIRTY);
+				truncate_inode_pages_range(fxt_mapping(fx), from, to_end ? -1 : to - 1);
+				expect_hole_but(fx, index, index + 2 * pages, from,
+						min(to, FXT_POS(index + 2 * pages)),
+						round_up(from, unit),
+						to_end ? FXT_POS(index + 2 * pages) : round_down(to, unit));
+				expect_folios(fx, true);
+				if (failed_at(test, "order %u, min %u, hole %lld to %lld",
+					      order, min_order, from, to))
+					return;
+				start_over(fx);
+			}
+		}
+	}
+}
+
 /* Whole folios are removed clean, however they are referenced. */
 static void truncate_whole_folio_state(struct kunit *test)
 {
@@ -491,6 +536,8 @@ static struct kunit_case truncate_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(punch_min_order_dirty_kept, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(punch_min_order_splits_larger, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(punch_min_order_keeps_edges, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(truncate_whole_folio_state, order_gen_params),
 	KUNIT_CASE_PARAM(truncate_removes_shadows, order_gen_params),
