@@ -81,6 +81,15 @@ class Meaning(unittest.TestCase):
                                      (side(NONE), green, "error")):
             self.assertEqual(judge(Row("fixes"), {"base": base, "patched": patched}).means, means)
 
+    def test_a_fix_may_be_of_what_is_on_the_console(self) -> None:
+        red, green = side("failed:one"), side("passed")
+        for made in (red, green):
+            made.passed.discard("s.two")
+        red.faults.add("console: WARNING")
+        self.assertEqual(judge(Row("fixes"), {"base": red, "patched": green}).means, "fixed")
+        green.faults.add("console: WARNING")
+        self.assertEqual(judge(Row("fixes"), {"base": red, "patched": green}).means, "failed")
+
     def test_exit_codes(self) -> None:
         def code(*pairs: tuple[str, str]) -> int:
             return exit_code([judge(Row("s"), {"base": side(base), "patched": side(patched)})
