@@ -13,7 +13,8 @@ warned() { dmesg | grep -c 'WARNING.*iomap_iter'; }
 mkntfs -q -F -Q "$1" >/dev/null && mount -t ntfs "$1" /mnt || exit 1
 echo 1 >/sys/kernel/debug/clear_warn_once
 before=$(warned)
-mapload --truncate --rounds 20 --length 4M --writers 3 /mnt/file || exit 1
+# That bytes may be wrong as well is another defect: Documentation/found.rst.
+mapload --truncate --rounds 20 --length 4M --writers 3 /mnt/file || echo "mapload failed: $?"
 umount /mnt || exit 1
 warnings=$(($(warned) - before))
 echo "warnings of iomap: $warnings"
