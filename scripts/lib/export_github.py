@@ -46,14 +46,7 @@ env:
     runs-on: ubuntu-latest
 {container}    timeout-minutes: {build_minutes}
     steps:
-{steps}      - uses: actions/cache@v5
-        with:
-          path: /var/cache/foliolab
-          key: {key}
-          restore-keys: foliolab-
-      - name: dependencies
-        run: scripts/deps
-      - name: kernels
+{steps}      - name: kernels
         run: make qemu ROWS=none
 """
 ROWS = """\
@@ -67,14 +60,7 @@ ROWS = """\
       matrix:
         include:
 {include}    steps:
-{steps}      - uses: actions/cache/restore@v5
-        with:
-          path: /var/cache/foliolab
-          key: {key}
-          restore-keys: foliolab-
-      - name: dependencies
-        run: scripts/deps
-      - name: row
+{steps}      - name: row
         run: ${{{{ matrix.command }}}}
       - uses: actions/upload-artifact@v6
         if: always()
@@ -101,12 +87,21 @@ STEPS = """\
       - name: the checkout is ours
         run: git config --global --add safe.directory "$GITHUB_WORKSPACE"
 """
+# The job that builds the kernels fills the cache, the rows only read it.
+CACHE = """\
+      - uses: actions/{action}@v5
+        with:
+          path: /var/cache/foliolab
+          key: foliolab-${{{{ hashFiles('patches/**', 'scripts/configs/**', 'kunit/**') }}}}
+          restore-keys: foliolab-
+      - name: dependencies
+        run: scripts/deps
+"""
 CONTAINER = """\
     container:
       image: debian:12
 """
 KVM = "      options: --device /dev/kvm\n"
-KEY = "foliolab-${{ hashFiles('patches/**', 'scripts/configs/**', 'kunit/**') }}"
 
 
 def quoted(text: str) -> str:
@@ -135,12 +130,13 @@ def row_minutes() -> int:
 def workflow(rows: list[tuple[str, str, str]]) -> Iterator[str]:
     container = CONTAINER + ("" if os.environ.get("ACCEL") == "tcg" else KVM)
     yield HEAD.format(count=len(rows), name=quoted("foliolab"), settings=settings(), container=container,
-                      build_minutes=BUILD_MINUTES, steps=STEPS, key=KEY)
+                      build_minutes=BUILD_MINUTES, steps=STEPS + CACHE.format(action="cache"))
     for first in range(0, len(rows), MATRIX):
         include = "".join(ROW.format(row=quoted(name), command=quoted(command(suite, fs)))
                           for name, suite, fs in rows[first:first + MATRIX])
         yield ROWS.format(job="rows" + (f"-{first // MATRIX + 1}" if first else ""), minutes=row_minutes(),
-                          container=container, include=include, steps=STEPS, key=KEY)
+                          container=container, include=include,
+                          steps=STEPS + CACHE.format(action="cache/restore"))
 
 
 def main() -> None:
