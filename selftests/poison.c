@@ -167,17 +167,25 @@ static void expect_no_read(const unsigned char *at)
 	expect(read_byte(at, &byte) == BUS_MCEERR_AR, "the page cannot be read any more");
 }
 
-static void check_clean(void)
+/* clean_file() - a file that was written back, mapped; @lost is the place of page @pfn. */
+static unsigned char *clean_file(size_t *lost, uint64_t *pfn)
 {
 	unsigned char *map;
-	struct outcome out;
-	uint64_t pfn;
-	size_t lost;
 
 	make_file();
 	map = map_file(PROT_READ);
-	lost = pick(map);
-	pfn = pfn_of(map + lost);
+	*lost = pick(map);
+	*pfn = pfn_of(map + *lost);
+	return map;
+}
+
+static void check_clean(void)
+{
+	struct outcome out;
+	uint64_t pfn;
+	size_t lost;
+	unsigned char *map = clean_file(&lost, &pfn);
+
 	out = poison(map + lost);
 	expect(is_poisoned(pfn), "the page is marked");
 	if (is_whole(map, lost, pfn, 1, &out))
@@ -347,14 +355,10 @@ static void with_child(bool early)
 
 static void check_unmapped(void)
 {
-	unsigned char *map;
 	uint64_t pfn;
 	size_t lost;
+	unsigned char *map = clean_file(&lost, &pfn);
 
-	make_file();
-	map = map_file(PROT_READ);
-	lost = pick(map);
-	pfn = pfn_of(map + lost);
 	munmap(map, LENGTH);
 	if (!corrupt(pfn))
 		printf("# corrupt-pfn: %s\n", strerror(errno));
