@@ -18,6 +18,7 @@ ENTRY = re.compile(r"KUNIT_CASE(?:_\w+)?\s*\(\s*(\w+)|\{\s*\}|,|\s+")
 
 SLOW = re.compile(r"\bKUNIT_CASE_SLOW\b|\bKUNIT_SPEED_(?:VERY_)?SLOW\b")
 SHELL = re.compile(r"^test_([a-z0-9_]+)\(\) *\{( *# slow$)?", re.M)
+SHARED = re.compile(r"^# cases: (\S+)$", re.M)
 
 
 class CasesError(Exception):
@@ -70,9 +71,14 @@ def scan_source(path: Path) -> Cases:
     return suites
 
 
+def read_part(path: Path) -> str:
+    """The text of a shell part, with what it shares with others in the place of a line "# cases: FILE"."""
+    return SHARED.sub(lambda match: (path.parent / match[1]).read_text(), path.read_text())
+
+
 def scan_part(path: Path) -> Cases:
     """The suite of one shell part: a case is a function test_NAME()."""
-    names = [match[1] for match in SHELL.finditer(path.read_text())]
+    names = [match[1] for match in SHELL.finditer(read_part(path))]
     if not names:
         raise CasesError(f"{path.name}: no function test_NAME() in it")
     if twice := [name for name in names if names.count(name) > 1]:
@@ -109,7 +115,7 @@ def slow_cases(text: str) -> set[str]:
 def scan_slow(directory: Path) -> set[str]:
     """The slow cases of every *_kunit.c and *.sh in a directory, as suite.case."""
     slow: set[str] = {f"{path.stem}.{match[1]}" for path in directory.glob("*.sh")
-                      for match in SHELL.finditer(path.read_text()) if match[2]}
+                      for match in SHELL.finditer(read_part(path)) if match[2]}
     for path in sorted(directory.glob("*_kunit.c")):
         text = COMMENT.sub(lambda m: m[1] or " ", path.read_text())
         names = slow_cases(text)

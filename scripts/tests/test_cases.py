@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which cases a run must answer for: all, a pattern, or the fast ones."""
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts/lib"))
+from cases import scan_part, scan_slow  # noqa: E402
 
 SOURCE = """
 static const struct kunit_attributes late = { .speed = KUNIT_SPEED_SLOW };
@@ -65,12 +68,17 @@ class Parts(unittest.TestCase):
         self.assertIn("first is there twice", self.cases(PART + "test_first() {\n", status=2)[0])
 
     def test_the_guest_finds_the_same_cases(self) -> None:
-        """ktap.inc reads the names by a sed of its own."""
-        with tempfile.TemporaryDirectory() as top:
-            part = Path(top, "gamma.sh")
-            part.write_text(f". {ROOT}/scripts/guest/ktap.inc\n" + PART.replace("run_tests", "due_tests"))
-            done = subprocess.run(["sh", part], capture_output=True, text=True, check=True)
-        self.assertEqual(done.stdout.split(), ["first", "late"])
+        """ktap.inc reads the names by a sed of its own, and what parts share where they say so."""
+        shared = PART.replace("test_late", "# cases: delta.inc\ntest_late")
+        for text, wanted in ((PART, ["first", "late"]), (shared, ["first", "common", "late"])):
+            with tempfile.TemporaryDirectory() as top:
+                part = Path(top, "gamma.sh")
+                part.write_text(f". {ROOT}/scripts/guest/ktap.inc\n" + text.replace("run_tests", "due_tests"))
+                Path(top, "delta.inc").write_text("# shared\ntest_common() { # slow\n\ttrue\n}\n")
+                done = subprocess.run(["/bin/busybox", "sh", part], capture_output=True, text=True, check=True)
+                self.assertEqual(done.stdout.split(), wanted)
+                self.assertEqual(scan_part(part), {"gamma": wanted})
+                self.assertEqual(scan_slow(Path(top)), {f"gamma.{name}" for name in wanted[1:]})
 
 
 class Select(unittest.TestCase):

@@ -5,26 +5,11 @@
 # kernel: MEM_SOFT_DIRTY
 # needs: folio_mapcount folio_advice folio_mlock folio_truncate folio_splice folio_cachestat folio_uffd
 # Our own selftests over anonymous memory and memfds, which want no filesystem.
-# shellcheck source=harness.inc
-. /parts/harness.inc
 VARIANTS="anon_base anon_small anon_large anon_pmd anon_ptes shmem_base shmem_small shmem_large shmem_pmd shmem_ptes"
 
-test_mapcount() { harness folio_mapcount "$(every -v)"; }
-
-# Defects that are known have cases of their own, and hide no others.
-test_mapcount_exclusive() { harness folio_mapcount "$(each_of mapcount exclusive_first exclusive_last)"; }
-
-test_advice() { harness folio_advice "$(every -v)"; }
-
-test_mlock() { harness folio_mlock "$(every -v)"; }
-
-test_truncate() { harness folio_truncate "$(every -v)"; }
-
-test_truncate_polluted() { harness folio_truncate "$(each_of truncate polluted_tail)"; }
-
-test_splice() { harness folio_splice "$(every -v)"; }
-
-test_cachestat() { harness folio_cachestat "$(every -v)"; }
+# cases: selftests.inc
+# shellcheck source=selftests.inc
+. /parts/selftests.inc
 
 test_uffd() { harness folio_uffd "$(every -v)"; }
 
