@@ -42,7 +42,7 @@ arch_words() { printf '%s\n' "ARCH=$(kernel_arch)" "CROSS_COMPILE=$(cross_prefix
 # fragments: the files of the base fragments and of those that $CFG names, each
 # followed by what only this base or architecture knows, NAME-BASE.config and
 # NAME-ARCH.config; x86 is both of its sizes. On others only the suites run, which
-# need no disk.
+# need no disk. A line "# with: NAME" in a fragment brings another one along.
 fragments() {
 	local name only family=-
 	[[ $ARCH != x86_64 && $ARCH != i386 ]] || family=x86
@@ -50,6 +50,7 @@ fragments() {
 		[[ $name != block || $family == x86 ]] || continue
 		[[ -f $ROOT/scripts/configs/$name.config ]] ||
 			die "CFG names '$name', which is none of: $(cd "$ROOT/scripts/configs" && echo *.config | sed 's/\.config//g')"
+		sed -n "s|^# with: \(.*\)|$ROOT/scripts/configs/\1.config|p" "$ROOT/scripts/configs/$name.config"
 		echo "$ROOT/scripts/configs/$name.config"
 		for only in "$BASE" "$family" "$ARCH"; do
 			[[ ! -f $ROOT/scripts/configs/$name-$only.config ]] || echo "$ROOT/scripts/configs/$name-$only.config"

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """scripts/check-config names what Kconfig dropped; fragments are told apart."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 from sandbox import SCRIPTS, Sandbox
 
@@ -68,6 +70,22 @@ class Fragments(Sandbox):
         self.assert_ok(done)
         self.assertEqual([line.rsplit("/", 1)[1] for line in done.stdout.splitlines()][-2:],
                          ["debug.config", "kasan.config"])
+
+    def test_a_fragment_may_bring_another_along(self) -> None:
+        for config, names in (("debug", ["lockdep", "debug"]), ("lockdep,kcsan", ["lockdep", "kcsan"])):
+            done = self.shell("fragments", "kernel", CFG=config)
+            self.assert_ok(done)
+            self.assertEqual([Path(line).stem for line in done.stdout.splitlines()][-2:], names)
+        with_words = re.compile(r"^# with: (.*)", re.M)
+        for path in (SCRIPTS / "configs").glob("*.config"):
+            for name in with_words.findall(path.read_text()):
+                self.assertTrue(path.with_name(f"{name}.config").exists(), f"{path.name}: {name}")
+
+    def test_no_option_is_asked_for_twice(self) -> None:
+        """Of those that say how a kernel checks itself: what two have in common is a third one."""
+        options = [line for name in ("lockdep", "debug", "kasan", "kcsan", "kmemleak")
+                   for line in (SCRIPTS / f"configs/{name}.config").read_text().splitlines() if line.startswith("CONFIG_")]
+        self.assertEqual(len(options), len({*options}))
 
     def test_architectures(self) -> None:
         for arch, own, others in (("x86_64", "base-x86 base-x86_64 block", "guest-arm64"),
