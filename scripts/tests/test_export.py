@@ -14,6 +14,7 @@ import unittest.mock
 from pathlib import Path
 from typing import Any
 
+from kernels import Kernels
 from sandbox import SCRIPTS, Sandbox
 
 sys.path.insert(0, str(SCRIPTS / "lib"))
@@ -240,32 +241,18 @@ class Monitors(unittest.TestCase):
 
 
 @needs_yaml
-class Lava(Export):
-    patience = 240
+class Lava(Export, Kernels):
+    CONFIG = Kernels.CONFIG + "CONFIG_EXT4_FS=y\n"
 
     def setUp(self) -> None:
         super().setUp()
-        for command in ("cpio", "install", "wc", "truncate"):
-            if (real := shutil.which(command)) and not (self.bin / command).exists():
-                (self.bin / command).symlink_to(real)
-        self.stub("qemu-system-x86_64", "echo QEMU 1")
-        self.stub("gcc", "echo gcc 1")
-        self.stub("make", 'mkdir -p "$BUILD/selftests"; touch "$BUILD/selftests/"{fsx,fstree}; printf "fsx\\nfstree\\n"')
-        for kernel in ("pristine", "patched"):
-            out = self.dir / kernel
-            (out / "arch/x86/boot").mkdir(parents=True)
-            (out / "arch/x86/boot/bzImage").write_text(kernel)
-            (out / "include/config").mkdir(parents=True)
-            (out / "include/config/kernel.release").write_text("7.3.4\n")
-            (out / ".config").write_text("CONFIG_TMPFS=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\nCONFIG_EXT4_FS=y\n")
         table = self.dir / "table.tsv"
         table.write_text("tmpfs\tmemory\tTMPFS\t-\t-\t-\t-\ttmpfs\t-\n"
                          "ext4\tdisk\tEXT4_FS\tfsx\t8M\tmkfs\tfsck\text4\t-\n"
                          "nofs\tmemory\tNO_FS\t-\t-\t-\t-\tnofs\t-\n")
         self.to = self.dir / "lava"
-        self.env |= {"PRISTINE": str(self.dir / "pristine"), "PATCHED": str(self.dir / "patched"), "ACCEL": "tcg",
-                     "OFFLINE": "yes", "NO_COLOR": "1", "FILESYSTEMS": str(table), "SUITE": "fsx", "FS": "*",
-                     "TO": str(self.to), "ARTIFACTS": "https://lab.example/jobs/"}
+        self.env |= {"FILESYSTEMS": str(table), "SUITE": "fsx", "FS": "*", "TO": str(self.to),
+                     "ARTIFACTS": "https://lab.example/jobs/"}
 
     def jobs(self) -> dict[str, dict[str, Any]]:
         return {path.stem: yaml.safe_load(path.read_text()) for path in self.to.glob("*.yaml")}

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import unittest.mock
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from kernels import Kernels
 from sandbox import SCRIPTS, Sandbox
 
 sys.path.insert(0, str(SCRIPTS / "lib"))
@@ -210,10 +210,9 @@ class Tables(Sandbox):
         self.assertIn("6.19 is the first that has it, this is 6.18.2+", matrix.lacks("XFS_FS,6.19", out))
 
 
-class Engine(Sandbox):
+class Engine(Kernels):
     """The verb itself, on tmpfs and tmpfs-within; $DIR/behave/ROW.KERNEL says how a guest ends."""
 
-    patience = 240
     GUEST = r'''
     for word; do case $word in
         file,id=console,path=*) console=${word#*path=} ;;
@@ -252,22 +251,7 @@ class Engine(Sandbox):
 
     def setUp(self) -> None:
         super().setUp()
-        for command in ("cpio", "install", "wc", "tr", "cut", "printf"):
-            if (real := shutil.which(command)) and not (self.bin / command).exists():
-                (self.bin / command).symlink_to(real)
-        self.stub("qemu-system-x86_64", self.GUEST)
-        self.stub("gcc", "echo gcc 1")
-        self.stub("make", 'mkdir -p "$BUILD/selftests"; touch "$BUILD/selftests/"{fsx,fstree}; printf "fsx\\nfstree\\n"')
         (self.dir / "behave").mkdir()
-        for kernel in ("pristine", "patched"):
-            out = self.dir / kernel
-            (out / "arch/x86/boot").mkdir(parents=True)
-            (out / "arch/x86/boot/bzImage").write_text(kernel)
-            (out / "include/config").mkdir(parents=True)
-            (out / "include/config/kernel.release").write_text("7.3.4\n")
-            (out / ".config").write_text("CONFIG_TMPFS=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\n")
-        self.env |= {"PRISTINE": str(self.dir / "pristine"), "PATCHED": str(self.dir / "patched"), "ACCEL": "tcg",
-                     "OUTDIR": str(self.dir / "out"), "OFFLINE": "yes", "NO_COLOR": "1"}
 
     def behave(self, **how: str) -> None:
         for name, text in how.items():
