@@ -101,6 +101,25 @@ leave() {
 	exit 0
 }
 
+# clock FILE: the time, and what has ended so far has used of the host's processors.
+clock() {
+	{
+		date +%s
+		times
+	} >"$1"
+}
+
+# add_cost RUN: a line of RUN/guest.cost for a boot, the seconds from RUN/clock until now
+# and those of processors.
+add_cost() {
+	clock "$1/clock.end"
+	awk 'function seconds(text,  part) { split(text, part, /[ms]/); return part[1] * 60 + part[2] }
+		FNR == 1 { since = $1 - since }
+		FNR == 3 { used = seconds($1) + seconds($2) - used }
+		END { printf "%d %.1f\n", since, used }' "$1/clock" "$1/clock.end" >>"$1/guest.cost"
+	rm "$1"/clock{,.end}
+}
+
 run_guest() {
 	local run=$1 kernel=$2 initramfs=$3 words machine command status=0
 	local console="file,id=console,path=$run/console.log" limit=(timeout -k 5 "${TIMEOUT:-300}")
@@ -125,11 +144,13 @@ run_guest() {
 	shell) command+=(-mon chardev=console); to_terminal ;;
 	gdb) to_gdb "$kernel" ;;
 	esac
+	clock "$run/clock"
 	"${command[@]}" </dev/null >"$run/qemu.log" 2>&1 &
 	guest=$!
 	await_init "$run" </dev/null >/dev/null 2>&1 9>&- &
 	wait "$guest" || status=$?
 	guest=''
+	add_cost "$run"
 	case $status in
 	0) echo "done" ;;
 	124 | 137) echo timeout ;;

@@ -32,6 +32,7 @@ class Side:
     skipped: set[str] = field(default_factory=set)
     excerpt: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -82,6 +83,7 @@ def read_side(directory: Path) -> Side:
         result = json.loads(path.read_text())
         side = Side(SHOWN.get(result["verdict"], NONE), "; ".join(each["text"] for each in result["problems"]))
         read_cases(side, result)
+        side.cost = result.get("cost", {})
         for splat in result["splats"]:
             side.faults.add(f"console: {normal(splat['title'])}")
         if result["splats"]:

@@ -59,6 +59,7 @@ class Run:
     problems: list[Problem] = field(default_factory=list)
     guest: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
 
     def add(self, kind: str, text: str) -> None:
         self.problems.append(Problem(kind, text))
@@ -96,7 +97,7 @@ def as_json(run: Run) -> dict[str, Any]:
     """The documented form of results.json."""
     return {
         "schema": SCHEMA, "verdict": run.verdict, "exit": EXITS[run.verdict],
-        "how": run.how, "guest": run.guest, "meta": run.meta,
+        "how": run.how, "guest": run.guest, "cost": run.cost, "meta": run.meta,
         "totals": run.totals, "checks": run.checks,
         "suites": [asdict(suite) | {shown: suite.count(status) for status, shown in SHOWN.items()}
                    for suite in run.suites],
@@ -207,6 +208,12 @@ def read_guest(run: Run, directory: Path) -> None:
         run.add("guest", f"guest.status is {run.guest!r}, not 'done': the run did not reach its end")
 
 
+def read_cost(path: Path) -> dict[str, float]:
+    """What a guest took, all of its boots together; nothing where nobody measured it."""
+    boots = [[*map(float, line.split())] for line in path.read_text().splitlines()] if path.is_file() else []
+    return {name: round(sum(column), 1) for name, column in zip(("seconds", "cpu_seconds"), zip(*boots))}
+
+
 def read_console(run: Run, directory: Path) -> list[ktap.Line]:
     """Looks for splats, and for proof that they would have been seen; returns the KTAP."""
     path = directory / "console.log"
@@ -226,7 +233,7 @@ def read_console(run: Run, directory: Path) -> list[ktap.Line]:
 def evaluate(directory: Path, how: str, known: Cases, expected: Cases, meta: dict[str, Any]) -> \
         tuple[Run, list[ktap.Block]]:
     """The run in a directory; known are all suites that may report, expected those that must."""
-    run = Run(how, meta=meta)
+    run = Run(how, meta=meta, cost=read_cost(directory / "guest.cost"))
     read_guest(run, directory)
     documents = read_documents(run, directory, read_console(run, directory))
     for document in documents:
