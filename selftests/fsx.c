@@ -20,6 +20,7 @@
 
 #include "fsx.h"
 #include "fsx_noise.h"
+#include "fsx_ops.h"
 
 #define MAX_BLOCK	(64 << 10)
 
@@ -431,7 +432,8 @@ static void set_up(struct fsx *fsx)
 	fsx->buf = mmap(NULL, opt->length + 2 * fsx->page, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	fsx->log = calloc(LOG_RECORDS, sizeof(*fsx->log));
-	if (fsx->buf == MAP_FAILED || !fsx->log || model_init(&fsx->model, opt->length))
+	if (fsx->buf == MAP_FAILED || !fsx->log || make_pattern(fsx) ||
+	    model_init(&fsx->model, opt->length))
 		die("not enough memory for %ju bytes; use a smaller --length", opt->length);
 	fsx->random = opt->seed;
 }

@@ -10,6 +10,7 @@
 #include "common.h"
 
 #define LOG_RECORDS	4096
+#define PATTERN		1048583	/* bytes: a prime, so that a block is never at the same place */
 
 /* What is known of a byte; both only matter where errors are allowed. */
 #define BYTE_DIRTY	0x01	/* written since the last fsync() that succeeded */
@@ -19,7 +20,6 @@
 struct model {
 	unsigned char *data;
 	unsigned char *state;
-	uint32_t *writer;	/* the operation that changed the byte last */
 	size_t size;
 	size_t max;
 };
@@ -35,6 +35,8 @@ struct record {
 	size_t size_after;
 	size_t doubt_from;	/* what an error leaves open */
 	size_t doubt_to;
+	size_t changed_from;	/* what the model changed */
+	size_t changed_to;
 	int err;
 };
 
@@ -63,6 +65,7 @@ struct fsx {
 	uint64_t random;
 	uint64_t number;	/* of the operation that runs, from 1 */
 	unsigned char *buf;	/* max bytes and a page, aligned */
+	unsigned char *pattern;	/* of what is written */
 	uint64_t enabled;	/* a bit an operation */
 	uint64_t done[64];
 	uint64_t errors;
@@ -89,6 +92,7 @@ void log_print(struct fsx *fsx, size_t from, size_t to);
 void repeat_print(struct fsx *fsx);
 void __noreturn fail_file(struct fsx *fsx);
 
+size_t zeroes(const unsigned char *buf, size_t len);
 int model_init(struct model *model, size_t max);
 void model_write(struct fsx *fsx, size_t off, const unsigned char *buf, size_t len);
 void model_zero(struct fsx *fsx, size_t off, size_t len);

@@ -17,22 +17,41 @@
 
 #include "fsx.h"
 
+/* zeroes() - how many bytes are zero before the first that is not. */
+size_t zeroes(const unsigned char *buf, size_t len)
+{
+	static const unsigned char none[4096];
+	size_t at = 0;
+
+	while (len - at >= sizeof(none) && !memcmp(buf + at, none, sizeof(none)))
+		at += sizeof(none);
+	while (at < len && !buf[at])
+		at++;
+	return at;
+}
+
 int model_init(struct model *model, size_t max)
 {
 	model->data = calloc(max, 1);
 	model->state = calloc(max, 1);
-	model->writer = calloc(max, sizeof(*model->writer));
 	model->max = max;
-	return model->data && model->state && model->writer ? 0 : -ENOMEM;
+	return model->data && model->state ? 0 : -ENOMEM;
 }
 
+/* What one operation changes is one range, in however many steps it does so. */
 static void touch(struct fsx *fsx, size_t off, size_t len)
 {
+	struct record *rec = &fsx->log[fsx->number % LOG_RECORDS];
 	struct model *model = &fsx->model;
+	bool first = rec->changed_from == rec->changed_to;
 	size_t at;
 
-	for (at = off; at < off + len; at++)
-		model->writer[at] = fsx->number;
+	if (!len)
+		return;
+	if (first || off < rec->changed_from)
+		rec->changed_from = off;
+	if (first || off + len > rec->changed_to)
+		rec->changed_to = off + len;
 	for (at = off; fsx->opt.allow_errors && at < off + len; at++)
 		model->state[at] |= BYTE_DIRTY;
 }
@@ -80,6 +99,10 @@ void model_move(struct fsx *fsx, size_t dest, size_t off, size_t len)
 	if (dest + len > model->size)
 		model_resize(fsx, dest + len);
 	memmove(model->data + dest, model->data + off, len);
+	if (!fsx->opt.allow_errors) {
+		touch(fsx, dest, len);
+		return;
+	}
 	memmove(model->state + dest, model->state + off, len);
 	touch(fsx, dest, len);
 	/* A copy of what is unknown stays so, however well it is synced. */
@@ -140,12 +163,21 @@ static bool sync_explains(struct fsx *fsx, size_t off)
 
 static const char *describe(const unsigned char *buf, size_t len)
 {
-	size_t at;
+	return zeroes(buf, len) < len ? "" : ", all of them zero";
+}
 
-	for (at = 0; at < len; at++)
-		if (buf[at])
-			return "";
-	return ", all of them zero";
+/* The operation that changed a byte last; 0: none, or one that the log has no more. */
+static uint64_t writer(const struct fsx *fsx, size_t at)
+{
+	uint64_t n, end = fsx->number < LOG_RECORDS ? fsx->number : LOG_RECORDS;
+
+	for (n = 0; n < end; n++) {
+		const struct record *rec = &fsx->log[(fsx->number - n) % LOG_RECORDS];
+
+		if (at >= rec->changed_from && at < rec->changed_to)
+			return rec->number;
+	}
+	return 0;
 }
 
 /**
@@ -180,8 +212,8 @@ void check_data(struct fsx *fsx, size_t off, const unsigned char *buf, size_t le
 	for (wrong = 0; at < len && wrong < 16; at++) {
 		if (buf[at] == model->data[off + at])
 			continue;
-		printf("# %#010zx 0x%02x   0x%02x  %u\n", off + at, model->data[off + at], buf[at],
-		       model->writer[off + at]);
+		printf("# %#010zx 0x%02x   0x%02x  %ju\n", off + at, model->data[off + at], buf[at],
+		       writer(fsx, off + at));
 		wrong++;
 	}
 	log_print(fsx, off, off + len);

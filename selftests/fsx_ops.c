@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -65,16 +67,27 @@ bool pick_range(struct fsx *fsx, struct record *rec, size_t limit, size_t unit)
 	return rec->len && rec->off + rec->len <= limit;
 }
 
-/* Bytes that name operation and place, and are never zero. */
-void fill_buffer(struct fsx *fsx, size_t off, size_t len)
+/* The same for all runs: bytes that are never zero. */
+int make_pattern(struct fsx *fsx)
 {
-	uint32_t from = (uint32_t)fsx->number * 0x85ebca6bU;
+	uint64_t state = 0;
 	size_t at;
 
-	for (at = 0; at < len; at++) {
-		unsigned char byte = (from + (uint32_t)(off + at) * 0x9e3779b1U) >> 24;
+	fsx->pattern = malloc(PATTERN);
+	for (at = 0; fsx->pattern && at < PATTERN; at++)
+		fsx->pattern[at] = 1 + next_random(&state) % 255;
+	return fsx->pattern ? 0 : -ENOMEM;
+}
 
-		fsx->buf[at] = byte + !byte;
+/* Bytes that tell operation and place: each operation has the pattern elsewhere. */
+void fill_buffer(struct fsx *fsx, size_t off, size_t len)
+{
+	size_t from = (off + fsx->number * 0x9e3779b1) % PATTERN, at, part;
+
+	for (at = 0; at < len; at += part) {
+		part = len - at < PATTERN - from ? len - at : PATTERN - from;
+		memcpy(fsx->buf + at, fsx->pattern + from, part);
+		from = 0;
 	}
 }
 
@@ -426,8 +439,8 @@ int op_seek(struct fsx *fsx, struct record *rec)
 	if (data < 0)
 		data = fsx->model.size;
 	rec->len = data - rec->off;
-	for (at = rec->off; at < (size_t)data; at++) {
-		if (!fsx->model.data[at] || fsx->model.state[at])
+	for (at = rec->off; (at += zeroes(fsx->model.data + at, data - at)) < (size_t)data; at++) {
+		if (fsx->model.state[at])
 			continue;
 		printf("# SEEK_DATA from %#zx skips data at %#zx\n", rec->off, at);
 		log_print(fsx, rec->off, data);
