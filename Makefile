@@ -4,8 +4,8 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 VERBS := run doctor deps fetch apply refresh series check-patches bisectable \
-	build kunit kunit-mod module qemu again shell gdb export-jobs coverage soak census \
-	check
+	build kunit kunit-mod module qemu again costs shell gdb export-jobs coverage soak \
+	census check
 .PHONY: help matrix mutants clean $(VERBS)
 
 help: ## this text
@@ -52,6 +52,7 @@ clean: ## objects and results; the trees, which may hold your work, stay
 #%                       OPS=; RESUME=out/...: goes on with a run)
 #%   make matrix         the same with every suite on every filesystem
 #%   make again          what failed, or has no result, in the latest of these
+#%   make costs          what each row took (RUN=out/...)
 #%   make shell, gdb     the guest of the latest run again, for a terminal or for gdb
 #%                       (RUN=out/...)
 #%   make export-jobs    the rows of make qemu as jobs for engines with more machines, its

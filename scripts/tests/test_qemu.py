@@ -287,6 +287,24 @@ class Engine(Kernels):
         result = json.loads((self.run_dir / "results.json").read_text())
         self.assertEqual((result["verdict"], result["exit"], len(result["rows"])), ("pass", 0, 2))
 
+    def test_costs(self) -> None:
+        self.behave(tmpfs_within_fsx__patched="cut")
+        self.qemu(5, "1 passed, 1 failed", OPS="30")
+        sides = json.loads((self.run_dir / "results.json").read_text())["rows"][0]["kernels"]
+        self.assertEqual({*sides["base"]["cost"]}, {"seconds", "cpu_seconds"})
+        done = self.verb("costs")
+        self.assert_ok(done)
+        self.assertRegex(done.stdout, r"(?m)^1 rows, with ``OPS=30``, on Linux .*; guests with\n4 processors under tcg")
+        self.assertRegex(done.stdout, r"(?m)^filesystem  fsx\n=+  =+\ntmpfs +\d+$")
+        self.assertNotIn("tmpfs-within", done.stdout, "its guest did not come to its end")
+        first = self.run_dir
+        self.qemu(0, "1 passed, 0 failed", SUITE="metadata", FS="tmpfs-within", OPS="30", KERNELS="patched")
+        both = self.verb("costs", RUN=f"{first} {self.run_dir}").stdout
+        self.assertRegex(both, r"(?m)^2 rows")
+        self.assertRegex(both, r"(?m)^filesystem    fsx  metadata\n(=+ *){3}\ntmpfs +\d+\ntmpfs-within +\d+$")
+        self.assert_refused(self.verb("costs", RUN=str(self.dir)), f"{self.dir} is no run of make qemu")
+        self.assert_refused(self.verb("costs", OUTDIR=str(self.dir / "none")), "run 'make qemu' first")
+
     def test_both_kernels_get_the_same(self) -> None:
         self.qemu(0, "2 passed, 0 failed", SEED="7", OPS="30")
         rows = [(self.dir / f"row.tmpfs-fsx.{kernel}").read_text() for kernel in KERNELS]
