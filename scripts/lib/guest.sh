@@ -101,6 +101,10 @@ leave() {
 	exit 0
 }
 
+# is_full DIR: less than a MiB is left. QEMU stops a guest whose disk cannot be written, and
+# says nothing: it would end as one that hangs.
+is_full() { (($(df -Pk "$1" | awk 'NR == 2 { print $4 }') < 1024)); }
+
 # clock FILE: the time, and what has ended so far has used of the host's processors.
 clock() {
 	{
@@ -159,4 +163,5 @@ run_guest() {
 	if ! python3 "$ROOT/scripts/lib/receive.py" "$run/results.raw" "$run"; then
 		[[ $status != 0 ]] || echo "incomplete" >"$run/guest.status"
 	fi
+	grep -qx "done" "$run/guest.status" || ! is_full "$run" || echo host-full >"$run/guest.status"
 }

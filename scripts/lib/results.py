@@ -204,6 +204,8 @@ def read_guest(run: Run, directory: Path) -> None:
         run.add("timeout", "the guest did not end in time")
     elif run.guest.startswith("qemu-exit"):
         run.add("crash", f"QEMU ended before the guest was done ({run.guest})")
+    elif run.guest == "host-full":
+        run.add("guest", f"the host had no space left for {directory}: make some, and run it again")
     elif run.guest != "done":
         run.add("guest", f"guest.status is {run.guest!r}, not 'done': the run did not reach its end")
 

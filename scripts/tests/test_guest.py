@@ -10,6 +10,7 @@ from sandbox import SCRIPTS, Sandbox
 
 sys.path.insert(0, str(SCRIPTS / "lib"))
 from receive import receive  # noqa: E402
+from results import read_cost  # noqa: E402
 
 
 class Receive(Sandbox):
@@ -111,7 +112,7 @@ class BootGuest(Sandbox):
 
     def boot(self, body: str, **environment: str) -> tuple[str, str]:
         self.stub("qemu-system-x86_64", self.FILES + body)
-        (self.dir / "run").mkdir()
+        (self.dir / "run").mkdir(exist_ok=True)
         done = self.shell('boot_guest "$DIR/run" kernel initramfs', "guest",
                           **{"ACCEL": "tcg", "TIMEOUT": "1", **environment})
         self.assertEqual(done.returncode, 0, done)
@@ -121,6 +122,30 @@ class BootGuest(Sandbox):
         body = "printf '@begin a 2\\nx\\n@end a\\n@done\\n' >$results"
         self.assertEqual(self.boot(body), ("done", ""))
         self.assertEqual((self.dir / "run/a").read_text(), "x\n")
+
+    def test_what_it_took(self) -> None:
+        """Seconds by the clock and of processors, a line for each boot."""
+        busy = "i=0; while ((i < 300000)); do i=$((i + 1)); done; sleep 1; [ -e $DIR/once ] && echo @done >$results"
+        self.boot(f"{busy} || {{ >$DIR/once; >$console; sleep 30; }}", TIMEOUT="10")
+        lines = [[*map(float, line.split())] for line in (self.dir / "run/guest.cost").read_text().splitlines()]
+        self.assertEqual(len(lines), 2)
+        for seconds, used in lines:
+            self.assertGreaterEqual(seconds, 1)
+            self.assertGreater(used, 0)
+        self.assertGreater(lines[0][0], lines[0][1] + 1, "sleep uses no processor")
+        cost = read_cost(self.dir / "run/guest.cost")
+        self.assertEqual(cost["seconds"], sum(line[0] for line in lines))
+        self.assertEqual(read_cost(self.dir / "none"), {})
+        self.assertEqual([*(self.dir / "run").glob("clock*")], [])
+
+    def test_full_disk_of_the_host(self) -> None:
+        """What the guest came to then says nothing, but what was complete before counts."""
+        self.stub("df", 'echo "a b c d"; echo "/dev/x 100 99 12"')
+        body = "printf '@begin a 2\\nx\\n@end a\\n' >$results; echo Run /init >$console; "
+        for end, status in (("sleep 20", "host-full"), ("exit 1", "host-full"), ("true", "host-full"),
+                            ("echo @done >>$results", "done")):
+            with self.subTest(end=end):
+                self.assertEqual(self.boot(body + end)[0], status)
 
     def test_power_off_without_the_end(self) -> None:
         self.assertEqual(self.boot("printf '@begin a 2\\nx\\n@end a\\n' >$results")[0], "incomplete")

@@ -263,7 +263,7 @@ class VerdictTest(RunTest):
 
     def test_guest_status(self) -> None:
         for guest, verdict, code in (("timeout", "timeout", 4), ("qemu-exit 1", "crash", 3),
-                                     ("qemu-exit 0", "crash", 3), ("incomplete", "error", 5),
+                                     ("qemu-exit 0", "crash", 3), ("incomplete", "error", 5), ("host-full", "error", 5),
                                      ("error", "error", 5), ("", "error", 5), (None, "error", 5)):
             self.judge(self.make(builtin_log(), guest, f"run-{guest}"), verdict, code,
                        "6 passed, 1 failed, 1 skipped")
