@@ -245,6 +245,7 @@ class Engine(Kernels):
         done
         echo "$all 1 $suite"
     } >"$DIR/ktap.$$"
+    [[ $how != half ]] || { { echo "@begin ktap/$suite.ktap 9999"; cat "$DIR/ktap.$$"; } >"$results"; exit; }
     { echo "@begin ktap/$suite.ktap $(stat -c %s "$DIR/ktap.$$")"
       cat "$DIR/ktap.$$"; echo "@end ktap/$suite.ktap"; echo "@done"; } >"$results"
     '''
@@ -373,6 +374,24 @@ class Engine(Kernels):
                     self.behave(**{f"tmpfs_fsx__{kernel}": how})
                     self.assertIn("ERROR tmpfs-fsx", self.qemu(5, "1 passed, 1 failed"))
                     (self.dir / f"behave/tmpfs-fsx.{kernel}").unlink()
+
+    def test_each_fault_of_a_guest_is_told_as_what_it_is(self) -> None:
+        """What tests/test_rows.py has of faults in the guest is for the cases to tell."""
+        for how, told in (("half", ("guest.status is 'incomplete'", "ktap/fsx.ktap.partial was cut short while the guest sent it")),
+                          ("cut", ("guest.status is 'incomplete'", "fsx has no result: it did not run, or the log ends before it")),
+                          ("short", ("fsx: its plan is 1..8, but 7 came",))):
+            with self.subTest(how=how):
+                self.behave(tmpfs_fsx__patched=how)
+                self.qemu(5, "0 passed, 1 failed", FS="tmpfs")
+                row, = json.loads((self.run_dir / "results.json").read_text())["rows"]
+                self.assertEqual((row["means"], row["kernels"]["base"]["status"]), ("error", "passed"))
+                for text in told:
+                    self.assertIn(text, row["why"])
+
+    def test_a_host_without_space(self) -> None:
+        self.stub("df", 'echo "a b c d"; echo "/dev/x 100 99 12"')
+        self.behave(tmpfs_fsx__patched="hang")
+        self.assertIn("the host had no space left for", self.qemu(5, "0 passed, 1 failed", FS="tmpfs", TIMEOUT="2"))
 
     def test_a_kernel_that_lacks_the_option(self) -> None:
         for kernel in ("pristine", "patched"):
