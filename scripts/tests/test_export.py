@@ -14,10 +14,12 @@ import unittest.mock
 from pathlib import Path
 from typing import Any
 
+import made_up
 from kernels import Kernels
 from sandbox import SCRIPTS, Sandbox
 
 sys.path.insert(0, str(SCRIPTS / "lib"))
+import cases  # noqa: E402
 import export_github  # noqa: E402
 import export_kcidb  # noqa: E402
 import export_lava  # noqa: E402
@@ -227,6 +229,18 @@ class Monitors(unittest.TestCase):
             found = watch(self.monitors, console[:console.index(mark)], 100)
             self.assertEqual(found[:-1], self.RESULTS[:left], mark)
             self.assertEqual(found[-1][2], "eof")
+
+    def test_what_kunit_tells_itself(self) -> None:
+        """The row kunit: documents of the kernel, with parameters, statistics and what else it says."""
+        suites = cases.read_list(made_up.LOGS / "expect.txt")
+        monitors = yaml.safe_load("".join(export_lava.monitor(suite) for suite in [*suites, "console"]))
+        end = stamped("KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: console\n    1..1\n"
+                      "    ok 1 no_splat\nok 1 console\n")
+        console = made_up.builtin_log().replace("\n", "\r\n") + end
+        wanted = [(suite, case, "skip" if case == "add_folio_hugetlb" else "pass")
+                  for suite, names in suites.items() for case in names]
+        for chunk in (1, 7, 100, len(console)):
+            self.assertEqual(watch(monitors, console, chunk), [*wanted, ("console", "no_splat", "pass")], chunk)
 
     def test_another_suite_of_a_longer_name(self) -> None:
         text = "".join(export_lava.monitor(suite) for suite in ("mm_split", "mm_split_anon"))
