@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The parts of scripts/guest/rows as the guest runs them, on a machine that has faults."""
+import json
 import re
 import subprocess
 import tempfile
@@ -8,12 +9,17 @@ from pathlib import Path
 
 import made_up  # noqa: F401  its path is that of ktap
 import ktap
+import matrix
 
+TABLE = Path(__file__).with_name("broken.tsv")
 GUEST = Path(__file__).resolve().parents[1] / "guest"
 # A mount table and a disk; what is on the disk is always the same. $TOP holds what was mounted.
 STUBS = """
 disk() { echo $ROOT/disk; }
-mount() { while [ $# -gt 2 ]; do [ "$1" != -t ] || type=$2; shift; done; echo "$1 $2 $type rw,relatime 0 0" >>$ROOT/proc/mounts; }
+mount() {
+    while [ $# -gt 2 ]; do [ "$1" != -t ] || type=$2; shift; done
+    echo "$1 $2 $type rw,relatime 0 0" >>$ROOT/proc/mounts
+}
 umount() { grep -v " $1 " $ROOT/proc/mounts >$ROOT/proc/left || :; mv $ROOT/proc/left $ROOT/proc/mounts; }
 sync() { :; }
 goes_read_only() { sed -i "s| rw,| ro,|" $ROOT/proc/mounts; }
@@ -95,6 +101,35 @@ class Faults(unittest.TestCase):
         (self.dir / "sys/block/disk/size").write_text("65536\n")
         full = "dd() { echo 'dd: error writing: No space left on device' >&2; return 1; }"
         self.assert_failed(self.run_suite("metadata", full), "make", "No space left on device")
+
+
+class Broken(unittest.TestCase):
+    """What broken.py finds in a made-up run of broken.tsv; the run itself wants a kernel."""
+
+    def run_table(self, **change: tuple[str, str]) -> tuple[int, str]:
+        with tempfile.TemporaryDirectory() as top:
+            rows = []
+            for name, means, text in re.findall(r"^#= (\S+) (\S+) ?(.*)$", TABLE.read_text(), re.M):
+                means, text = change.get(name.replace("-", "_"), (means, text))
+                rows.append({"filesystem": name, "name": f"{name}-metadata", "means": means})
+                side = Path(top, "rows", f"{name}-metadata", "patched")
+                side.mkdir(parents=True)
+                if means == "skipped":
+                    (side / "skipped").write_text(text)
+                case = {"log": [f"# make: {text}"]}
+                (side / "results.json").write_text(json.dumps({"suites": [{"cases": [case]}], "problems": []}))
+            Path(top, "results.json").write_text(json.dumps({"rows": rows}))
+            done = subprocess.run([TABLE.with_suffix(".py"), top], capture_output=True, text=True, check=False)
+            return done.returncode, done.stdout.splitlines()[-1]
+
+    def test_all_as_they_must_be(self) -> None:
+        self.assertEqual(self.run_table(), (0, f"{len(matrix.read_filesystems(TABLE))} passed, 0 failed"))
+
+    def test_another_word_or_reason(self) -> None:
+        good = len(matrix.read_filesystems(TABLE)) - 1
+        for change in ({"dies": ("failed", "guest.status is 'incomplete', not 'done'")}, {"full": ("failed", "it was full")},
+                       {"good": ("failed", "")}, {"no_option": ("passed", "the kernel lacks CONFIG_NO_SUCH_FS")}):
+            self.assertEqual(self.run_table(**change), (1, f"{good} passed, 1 failed"), change)
 
 
 if __name__ == "__main__":
