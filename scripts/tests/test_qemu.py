@@ -306,6 +306,17 @@ class Engine(Kernels):
         self.assert_refused(self.verb("costs", RUN=str(self.dir)), f"{self.dir} is no run of make qemu")
         self.assert_refused(self.verb("costs", OUTDIR=str(self.dir / "none")), "run 'make qemu' first")
 
+    def test_soak(self) -> None:
+        """The rows once for each seed; what one comes to ends nothing."""
+        for how, status, last in (("pass", 0, "2 passed, 0 failed"), ("fail:check", 1, "0 passed, 2 failed"),
+                                  ("crash", 3, "0 passed, 2 failed")):
+            self.behave(tmpfs_fsx__patched=how)
+            done = self.verb("soak", SUITE="fsx", FS="tmpfs", RUNS="2", SEED="7")
+            self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (status, last), done)
+            self.assertEqual(re.findall(r"SEED +(\d+) +ended with (\d)", done.stdout), [(seed, str(status)) for seed in "78"])
+            self.assertIn("SEED=8\nOPS=100000\n", (self.dir / "row.tmpfs-fsx.patched").read_text())
+        self.assert_refused(self.verb("soak", SUITE="nosuite"), "SUITE=nosuite is none of")
+
     def test_both_kernels_get_the_same(self) -> None:
         self.qemu(0, "2 passed, 0 failed", SEED="7", OPS="30")
         rows = [(self.dir / f"row.tmpfs-fsx.{kernel}").read_text() for kernel in KERNELS]
