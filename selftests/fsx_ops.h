@@ -11,6 +11,7 @@
 
 size_t pick_offset(struct fsx *fsx, size_t limit);
 bool pick_range(struct fsx *fsx, struct record *rec, size_t limit, size_t unit);
+int check_eof(struct fsx *fsx);
 int make_pattern(struct fsx *fsx);
 void fill_buffer(struct fsx *fsx, size_t off, size_t len);
 
