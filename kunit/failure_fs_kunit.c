@@ -272,6 +272,48 @@ static void iomap_write_nowait_each_failure(struct kunit *test)
 	}
 }
 
+/* A write past EOF that may not wait and gets no state takes its folio back. */
+static void iomap_write_nowait_past_eof_each_failure(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	struct iom_fs *fs = iom_create_two(test, order, order);
+	struct trials t = iom_trials(fs);
+	const loff_t pos = fs->base + SECTOR_SIZE;
+
+	fxt_need_fix(test, "iomap: clean up past EOF when a write fails at its start");
+	first_trial(&t, "past EOF");
+	while (next_trial(&t)) {
+		struct folio *folio;
+		ssize_t done;
+
+		iom_reset(fs, SECTOR_SHIFT);
+		i_size_write(&fs->fx->inode, fs->base);
+		iom_map(fs, fs->base, fs->base + fs->size, IOMAP_HOLE, 0);
+		iom_model_zeroes(fs, fs->base, fs->base + fs->size);
+		begin(&t);
+		done = iom_write(fs, pos, SECTOR_SIZE, IOCB_NOWAIT);
+		end(&t);
+		if (t.rest && t.nth == 1)
+			KUNIT_EXPECT_LT(test, done, 0);
+		else if (!t.failed || done >= 0)
+			KUNIT_EXPECT_EQ(test, SECTOR_SIZE, done);
+		expect_idle(fs);
+		if (done < 0) {
+			KUNIT_EXPECT_TRUE(test, done == -EAGAIN || done == -ENOMEM);
+			KUNIT_EXPECT_EQ(test, 0, iom_mapping(fs)->nrpages);
+			KUNIT_EXPECT_EQ(test, fs->base, i_size_read(&fs->fx->inode));
+			done = iom_write(fs, pos, SECTOR_SIZE, 0);
+			KUNIT_EXPECT_EQ_MSG(test, SECTOR_SIZE, done, "when tried again");
+		}
+		folio = filemap_get_folio(iom_mapping(fs), pos >> PAGE_SHIFT);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+		KUNIT_EXPECT_EQ(test, order, folio_order(folio));
+		folio_put(folio);
+		iom_expect_cache(fs, pos, pos + SECTOR_SIZE);
+	}
+	end_trials(&t);
+}
+
 /* A read that finds no folio says so; one that has it needs nothing that can fail. */
 static void iomap_read_each_failure(struct kunit *test)
 {
@@ -362,6 +404,8 @@ static struct kunit_case failure_fs_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(iomap_write_each_failure, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(iomap_write_nowait_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(iomap_write_nowait_past_eof_each_failure, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(iomap_read_each_failure, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),

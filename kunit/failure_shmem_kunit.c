@@ -150,7 +150,7 @@ static void shmem_fault_each_failure(struct kunit *test)
 
 /*
  * An allocation that fails undoes what it did, and touches nothing that was there: a
- * folio, the third of four. All are aligned, for to undo part of a folio needs memory.
+ * folio, the third of four. All are aligned; the next case has one that is not.
  */
 static void shmem_fallocate_each_failure(struct kunit *test)
 {
@@ -202,6 +202,51 @@ static void shmem_fallocate_each_failure(struct kunit *test)
 		}
 		end_trials(&t);
 	}
+}
+
+/*
+ * The first folio may begin before the range: nothing of it was there before, and
+ * nothing of it stays.
+ */
+static void shmem_fallocate_inside_each_failure(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = new_file(test);
+	const unsigned long nr = 1UL << order, off = nr * 3 / 4;
+	const loff_t size = PAGE_SIZE << order, pos = FXT_POS(FIRST);
+	struct trials t = start_trials(fx);
+
+	fxt_need_fix(test, "shmem: undo all of a folio that a failed fallocate() added");
+	first_trial(&t, "from inside a folio");
+	while (next_trial(&t)) {
+		struct shm_stats before;
+		int err;
+
+		shm_truncate(fx, 0);
+		before = shm_read_stats();
+		shm_truncate(fx, pos + 2 * size);
+		begin(&t);
+		err = vfs_fallocate(fx->file, 0, pos + FXT_POS(off), 2 * size - FXT_POS(off));
+		end(&t);
+		expect_unlocked(&t);
+		KUNIT_EXPECT_TRUE(test, !err || (err == -ENOMEM && t.failed));
+		if (t.rest && t.nth == 1)
+			KUNIT_EXPECT_EQ(test, -ENOMEM, err);
+		if (!t.failed)
+			fxt_expect_layout(fx, (struct fxt_range[]) { { FIRST, order },
+					  { FIRST + nr, order } }, 2);
+		if (err) {
+			KUNIT_EXPECT_EQ(test, 0, fxt_mapping(fx)->nrpages);
+			KUNIT_EXPECT_EQ(test, 0, SHMEM_I(shm_inode(fx))->fallocend);
+		} else {
+			KUNIT_EXPECT_GE(test, fxt_mapping(fx)->nrpages, 2 * nr - off);
+		}
+		fxt_read_stamped(fx, pos, pos + 2 * size, true);
+		shm_truncate(fx, 0);
+		shm_expect_accounts(fx);
+		shm_expect_stats(test, before, 0, 0);
+	}
+	end_trials(&t);
 }
 
 /*
@@ -298,6 +343,8 @@ static struct kunit_case failure_shmem_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(shmem_fault_each_failure, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(shmem_fallocate_each_failure, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(shmem_fallocate_inside_each_failure, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(shmem_punch_each_failure, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),

@@ -75,6 +75,36 @@ static void fault_around_mixed(struct kunit *test)
 	release_mixed(fx, folios);
 }
 
+#ifdef CONFIG_MEMORY_FAILURE
+/*
+ * Maps a folio, one page of which is poisoned, where no PMD could map it whole. It is
+ * dirty: a clean one would be dropped and read again.
+ */
+static struct page *map_with_poison(struct folio_fixture *fx, unsigned int order,
+				    unsigned long addr, unsigned long bad, unsigned long prot)
+{
+	struct folio *folio = fxt_add_folio(fx, 1UL << order, order, FXT_DIRTY);
+	struct kunit *test = fx->test;
+
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	fxt_switch_mm(fxt_new_mm(test));
+	fxt_mmap(fx, addr, folio->index, 1UL << order, prot, MAP_SHARED);
+	SetPageHWPoison(folio_page(folio, bad));
+	return folio_page(folio, bad);
+}
+
+static void unmap_with_poison(struct kunit *test, struct page *page, unsigned long addr)
+{
+	struct folio *folio = page_folio(page);
+
+	KUNIT_EXPECT_EQ(test, rss_file(), folio_mapcount(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+	ClearPageHWPoison(page);
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, folio_size(folio)));
+	KUNIT_EXPECT_EQ(test, folio_mapcount(folio), 0);
+}
+#endif
+
 /*
  * A poisoned page of a healthy folio is not mapped by its neighbours' faults,
  * and cannot be touched; the others can.
@@ -85,16 +115,9 @@ static void fault_around_poison(struct kunit *test)
 	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order, addr = USER_ADDR + PAGE_SIZE, bad = nr / 3, i;
-	/* Dirty: a clean one would be dropped and read again. */
-	struct folio *folio = fxt_add_folio(fx, nr, order, FXT_DIRTY);
-	struct page *page = folio_page(folio, bad);
+	struct page *page = map_with_poison(fx, order, addr, bad, PROT_READ);
 	u8 *buf = new_buffer(test);
 
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	fxt_switch_mm(fxt_new_mm(test));
-	/* Not aligned to a PMD, which would be mapped whole. */
-	fxt_mmap(fx, addr, nr, nr, PROT_READ, MAP_SHARED);
-	SetPageHWPoison(page);
 	for (i = 0; i < nr; i += 1 + nr / 32) {
 		void __user *at = (void __user *)addr + (i << PAGE_SHIFT);
 
@@ -104,11 +127,7 @@ static void fault_around_poison(struct kunit *test)
 			fxt_expect_buffer(fx, buf, FXT_POS(nr + i), 8);
 	}
 	KUNIT_EXPECT_EQ(test, 8, copy_from_user(buf, (void __user *)addr + (bad << PAGE_SHIFT), 8));
-	KUNIT_EXPECT_EQ(test, rss_file(), folio_mapcount(folio));
-	ClearPageHWPoison(page);
-	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
-	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, nr << PAGE_SHIFT));
-	KUNIT_EXPECT_EQ(test, folio_mapcount(folio), 0);
+	unmap_with_poison(test, page, addr);
 #else
 	kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
 #endif
@@ -121,16 +140,13 @@ static void fault_write_beside_poison(struct kunit *test)
 	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
 	unsigned int order = fxt_order(test);
 	unsigned long nr = 1UL << order, addr = USER_ADDR + PAGE_SIZE, bad = nr / 3, i;
-	struct folio *folio = fxt_add_folio(fx, nr, order, FXT_DIRTY);
-	struct page *page = folio_page(folio, bad);
+	struct page *page;
 	u64 word;
 
 	fxt_need_fix(test, "mm/memory: do not map poisoned pages of a folio with the one that faults");
-	fxt_switch_mm(fxt_new_mm(test));
-	fxt_mmap(fx, addr, nr, nr, PROT_READ | PROT_WRITE, MAP_SHARED);
-	SetPageHWPoison(page);
+	page = map_with_poison(fx, order, addr, bad, PROT_READ | PROT_WRITE);
 	if (order)
-		folio_set_has_hwpoisoned(folio);
+		folio_set_has_hwpoisoned(page_folio(page));
 	for (i = 0; i < nr; i += 1 + nr / 32) {
 		u64 __user *at = (u64 __user *)(addr + (i << PAGE_SHIFT));
 
@@ -142,12 +158,9 @@ static void fault_write_beside_poison(struct kunit *test)
 		KUNIT_EXPECT_NE_MSG(test, 0, get_user(word, (u64 __user *)(addr + (bad << PAGE_SHIFT))),
 				    "page %lu written, %lu is poisoned", i, bad);
 	}
-	KUNIT_EXPECT_EQ(test, rss_file(), folio_mapcount(folio));
-	ClearPageHWPoison(page);
 	if (order)
-		folio_clear_has_hwpoisoned(folio);
-	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr, nr << PAGE_SHIFT));
-	KUNIT_EXPECT_EQ(test, folio_mapcount(folio), 0);
+		folio_clear_has_hwpoisoned(page_folio(page));
+	unmap_with_poison(test, page, addr);
 #else
 	kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
 #endif

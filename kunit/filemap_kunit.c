@@ -444,10 +444,7 @@ static void marks_whole_folio(struct kunit *test)
 	fxt_expect_consistent(fx);
 }
 
-/*
- * Only single pages are replaced in this way: it moves one reference. What lies
- * around them may be of any order.
- */
+/* What lies around a page that is replaced may be of any order. */
 static void replace_folio_between(struct kunit *test)
 {
 	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
@@ -485,10 +482,47 @@ static void replace_folio_between(struct kunit *test)
 	folio_put(new);
 }
 
+/* A reference for each page is the cache's, and moves. */
+static void replace_folio_moves_references(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order;
+	struct fxt_range want = { BASE, order };
+	struct folio *old, *new;
+	long cached;
+
+	fxt_need_fix(test, "mm/filemap: replace_page_cache_folio() moves all references of a folio");
+	old = add_folio(fx, BASE, order);
+	new = new_folio(fx, order);
+	KUNIT_ASSERT_EQ(test, folio_order(old), order);
+	cached = fxt_node_stat(NR_FILE_PAGES);
+	folio_get(old);
+	folio_lock(old);
+	folio_lock(new);
+	folio_mark_uptodate(new);
+	replace_page_cache_folio(old, new);
+	folio_unlock(new);
+	folio_unlock(old);
+
+	KUNIT_EXPECT_EQ(test, folio_ref_count(old), 1);
+	/* With fewer the cache would free what the case still has. */
+	KUNIT_ASSERT_EQ(test, folio_ref_count(new), nr + 1);
+	KUNIT_EXPECT_PTR_EQ(test, entry_at(fx, BASE), new);
+	KUNIT_EXPECT_PTR_EQ(test, entry_at(fx, BASE + nr - 1), new);
+	KUNIT_EXPECT_EQ(test, cached, fxt_node_stat(NR_FILE_PAGES));
+	fxt_expect_layout(fx, &want, 1);
+	fxt_expect_consistent(fx);
+	folio_put(old);
+	empty(fx);
+	KUNIT_EXPECT_EQ(test, folio_ref_count(new), 1);
+	folio_put(new);
+}
+
 /*
  * Migration wants a folio that was isolated from the LRU, which modules cannot
- * do. But one that replaced another never was on it. Of a large folio the
- * replacement moves one reference; we move the others.
+ * do. But one that replaced another never was on it. Without the fix of the patch
+ * series the replacement moves one reference of a large folio; we move the others.
  */
 static struct folio *add_isolated_folio(struct folio_fixture *fx, pgoff_t index, unsigned int order)
 {
@@ -499,10 +533,13 @@ static struct folio *add_isolated_folio(struct folio_fixture *fx, pgoff_t index,
 	folio_lock(folio);
 	folio_mark_uptodate(folio);
 	replace_page_cache_folio(old, folio);
-	folio_ref_add(folio, folio_nr_pages(folio) - 1);
+	if (!FXT_FIXED) {
+		folio_ref_add(folio, folio_nr_pages(folio) - 1);
+		folio_ref_sub(old, folio_nr_pages(old) - 1);
+	}
 	folio_unlock(folio);
 	folio_unlock(old);
-	folio_put_refs(old, folio_nr_pages(old));
+	folio_put(old);
 	KUNIT_ASSERT_FALSE(fx->test, folio_test_lru(folio));
 	return folio;
 }
@@ -672,6 +709,7 @@ static struct kunit_case filemap_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(marks_whole_folio, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(replace_folio_between, order_gen_params),
+	KUNIT_CASE_PARAM(replace_folio_moves_references, order_gen_params),
 	KUNIT_CASE_PARAM(migrate_folio_moves_all, order_gen_params),
 	KUNIT_CASE_PARAM(remove_folio_truncate, order_gen_params),
 	KUNIT_CASE_PARAM(remove_folio_on_error, order_gen_params),

@@ -5,8 +5,12 @@
  */
 #include <linux/bio.h>
 #include <linux/bvec.h>
+#include <linux/delay.h>
 #include <linux/highmem.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
 #include <linux/swap.h>
 #include <linux/uio.h>
 #include <linux/vmalloc.h>
@@ -87,6 +91,133 @@ static void expect_holds(struct kunit *test, struct folio *folio, const u8 *want
 		fxt_print_folio(test, folio);
 		return;
 	}
+}
+
+#ifdef CONFIG_MEMORY_FAILURE
+/* Frees a folio with one poisoned page; returns that page. */
+static struct page *free_with_poison(struct kunit *test, unsigned int order, unsigned long bad)
+{
+	struct folio *folio = folio_alloc(GFP_HIGHUSER_MOVABLE, order);
+	struct page *page;
+
+	KUNIT_ASSERT_NOT_NULL(test, folio);
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	page = folio_page(folio, bad);
+	SetPageHWPoison(page);
+	if (order)
+		folio_set_has_hwpoisoned(folio);
+	folio_put(folio);
+	return page;
+}
+
+/* Whether a page is among what the allocator gives next, in folios of an order. */
+static bool is_given_out(struct page *page, unsigned int order)
+{
+	struct folio *taken[64];
+	unsigned int nr = max(ARRAY_SIZE(taken) >> order, 4UL), i;
+	bool found = false;
+
+	for (i = 0; i < nr && !found; i++) {
+		taken[i] = folio_alloc(GFP_HIGHUSER_MOVABLE | __GFP_NORETRY | __GFP_NOWARN, order);
+		if (!taken[i])
+			break;
+		found = page_folio(page) == taken[i];
+	}
+	while (i--)
+		folio_put(taken[i]);
+	return found;
+}
+
+/* The page is nobody's; if it is free already, it is left alone. */
+static void end_poison(struct page *page, bool is_free)
+{
+	ClearPageHWPoison(page);
+	if (is_free)
+		return;
+	set_page_count(page, 1);
+	__free_page(page);
+}
+
+static long nr_free(void)
+{
+	struct sysinfo info;
+
+	si_meminfo(&info);
+	return info.freeram;
+}
+#endif
+
+/*
+ * Of a folio that is freed with a poisoned page that one is given to nobody, and all
+ * others can be had again.
+ */
+static void freed_folio_keeps_poison(struct kunit *test)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	unsigned int order = fxt_order(test), i;
+	unsigned long nr = 1UL << order, bad[] = { 0, nr / 3, nr - 1 };
+	struct page *pages[16];
+	long lost;
+
+	fxt_need_fix(test, "mm/page_alloc: keep the poisoned pages of a freed folio out of the buddy");
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct page *page = free_with_poison(test, order, bad[i]);
+		bool given;
+
+		KUNIT_EXPECT_TRUE_MSG(test, PageHWPoison(page), "page %lu", bad[i]);
+		KUNIT_EXPECT_FALSE_MSG(test, PageCompound(page), "page %lu", bad[i]);
+		given = is_given_out(page, order) || is_given_out(page, 0);
+		KUNIT_EXPECT_FALSE_MSG(test, given, "page %lu", bad[i]);
+		end_poison(page, given);
+	}
+	/* Others allocate too, and some pages wait uncounted: only many tell. */
+	if (order < 8)
+		return;
+	lost = nr_free();
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		pages[i] = free_with_poison(test, order, nr / 3);
+	lost -= nr_free();
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		end_poison(pages[i], false);
+	KUNIT_EXPECT_LT(test, lost, (long)(ARRAY_SIZE(pages) * nr / 2));
+#else
+	kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+#endif
+}
+
+/* The thread of a case that has attached an mm gives all of it back when it ends. */
+static int attach_mm(void *data)
+{
+	struct mm_struct **mm = data;
+
+	if (kunit_attach_mm())
+		return 0;
+	mmgrab(current->mm);
+	*mm = current->mm;
+	return 0;
+}
+
+static void attached_mm_is_freed(struct kunit *test)
+{
+	struct mm_struct *mm = NULL;
+	struct task_struct *task;
+	unsigned int tries = 100;
+
+	fxt_need_fix(test, "kunit: do not leak the mm_struct of a case that attached one");
+	task = kthread_create(attach_mm, &mm, "attach_mm");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	get_task_struct(task);
+	wake_up_process(task);
+	while (!READ_ONCE(task->exit_state) && --tries)
+		msleep(20);
+	put_task_struct(task);
+	KUNIT_ASSERT_NOT_NULL(test, mm);
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&mm->mm_users));
+	/* A CPU may go on using its page tables for a while. */
+	for (tries = 100; atomic_read(&mm->mm_count) > 1 && --tries; )
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, 1, atomic_read(&mm->mm_count));
+	mmdrop(mm);
 }
 
 /* Nothing found is an error pointer, not NULL. */
@@ -695,6 +826,9 @@ static struct kunit_case pitfalls_cases[] = {
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(poison_is_of_a_page, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(freed_folio_keeps_poison, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE(attached_mm_is_freed),
 	KUNIT_CASE_PARAM_ATTR(references_are_of_the_folio, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(batch_counts_folios, order_gen_params),
