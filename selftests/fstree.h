@@ -63,6 +63,7 @@ struct tree {
 	bool live;		/* operations are done, not only modelled */
 	unsigned int has;
 	size_t max_xattr;	/* bytes that an attribute may have here */
+	size_t max_name;	/* bytes of a name, at most MAX_NAME */
 	uint64_t time_step;	/* ns from one time to the next that a file can have here */
 	mode_t file_mode;	/* that of every file and directory where none can be set */
 	mode_t dir_mode;

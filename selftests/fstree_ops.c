@@ -77,6 +77,8 @@ static void new_name(struct tree *tree, char *name)
 	tree->named++;
 	at = snprintf(name, MAX_NAME, "%c%ju", tree->named % 3 ? 'n' : 'N',
 		      (uintmax_t)tree->named);
+	if (len > tree->max_name - at)
+		len = tree->max_name - at;
 	memset(name + at, 'x', len);
 	name[at + len] = 0;
 }

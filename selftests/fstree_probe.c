@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -85,8 +86,9 @@ static void recall_probe(struct tree *tree, const char *file)
 {
 	FILE *kept = fopen(file, "r");
 
-	if (!kept || fscanf(kept, "%u %zu %ju %o %o", &tree->has, &tree->max_xattr,
-			    &tree->time_step, &tree->file_mode, &tree->dir_mode) != 5)
+	if (!kept || fscanf(kept, "%u %zu %ju %o %o %zu", &tree->has, &tree->max_xattr,
+			    &tree->time_step, &tree->file_mode, &tree->dir_mode,
+			    &tree->max_name) != 6)
 		usage_error("%s: %m; it is made by --keep", file);
 	fclose(kept);
 }
@@ -95,9 +97,20 @@ static void keep_probe(const struct tree *tree, const char *file)
 {
 	FILE *kept = fopen(file, "w");
 
-	if (!kept || fprintf(kept, "%u %zu %ju %o %o\n", tree->has, tree->max_xattr,
-			     tree->time_step, tree->file_mode, tree->dir_mode) < 0 || fclose(kept))
+	if (!kept || fprintf(kept, "%u %zu %ju %o %o %zu\n", tree->has, tree->max_xattr,
+			     tree->time_step, tree->file_mode, tree->dir_mode,
+			     tree->max_name) < 0 || fclose(kept))
 		usage_error("%s: %m", file);
+}
+
+/* A longer one need not be an error: HFS cuts it off. */
+static void probe_names(struct tree *tree)
+{
+	struct statvfs fs;
+
+	if (statvfs(tree->top, &fs))
+		usage_error("%s: %m", tree->top);
+	tree->max_name = fs.f_namemax < MAX_NAME ? fs.f_namemax : MAX_NAME;
 }
 
 void tree_probe(struct tree *tree)
@@ -124,6 +137,7 @@ void tree_probe(struct tree *tree)
 		tree->has |= HAS_SYMLINK;
 		unlink(other);
 	}
+	probe_names(tree);
 	probe_xattr(tree, file);
 	probe_modes(tree, file, other);
 	probe_times(tree, file);

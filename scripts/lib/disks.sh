@@ -31,6 +31,11 @@ make_disk() {
 		run "$MKFS_HFSPLUS" -b "$size" "$file" >"$file.log" 2>&1 ||
 			die "mkfs.hfsplus failed: $(tail -n1 "$file.log")"
 		;;
+	hfs)
+		hfsprogs
+		run "$MKFS_HFSPLUS" -h -b "$size" "$file" >"$file.log" 2>&1 ||
+			die "mkfs.hfsplus -h failed: $(tail -n1 "$file.log")"
+		;;
 	*) die "no disk of kind '$kind' is known; add it to scripts/lib/disks.sh" ;;
 	esac
 }

@@ -9,13 +9,6 @@
 TREE=/tmp/tree
 LARGE=$((OPS / 1250 + 1))
 
-# pack TREE: makes the image of it.
-pack() {
-	command=$(echo "$MAKE" | sed "s|TREE|$1|; s|DISK|$(disk)|")
-	$command >/tmp/pack.log 2>&1 || fail "$command: $(tail -n 20 /tmp/pack.log)"
-	sync
-}
-
 # names [option...]: the directories, links, attributes, times and small files. isofs keeps
 # attributes of no file; only erofs keeps more of a time than seconds.
 names() {
