@@ -154,6 +154,63 @@ static void get_folio_dontcache(struct kunit *test)
 #endif
 }
 
+/* For who has a folio locked already: another one, if that is possible at once. */
+static void grab_folio_nowait_finds(struct kunit *test)
+{
+#ifdef HAS_FILEMAP_EXPORTS
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
+	struct address_space *mapping = fxt_mapping(fx);
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order;
+	struct folio *folio = add_folio(fx, BASE, order), *found;
+	pgoff_t i;
+
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	for (i = 0; i < nr; i++) {
+		found = filemap_grab_folio_nowait(mapping, BASE + i);
+		KUNIT_ASSERT_PTR_EQ_MSG(test, found, folio, "page %lu", i);
+		KUNIT_EXPECT_TRUE_MSG(test, folio_test_locked(folio), "page %lu", i);
+		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio), nr + 1, "page %lu", i);
+		/* Now it is locked: nobody waits, and nothing is left behind. */
+		found = filemap_grab_folio_nowait(mapping, BASE + i);
+		KUNIT_EXPECT_PTR_EQ_MSG(test, found, ERR_PTR(-EAGAIN), "page %lu", i);
+		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio), nr + 1, "page %lu", i);
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	KUNIT_EXPECT_FALSE(test, folio_test_referenced(folio));
+	KUNIT_EXPECT_EQ(test, mapping->nrpages, nr);
+#else
+	kunit_skip(test, "this kernel has no filemap_grab_folio_nowait()");
+#endif
+}
+
+static void grab_folio_nowait_creates(struct kunit *test)
+{
+#ifdef HAS_FILEMAP_EXPORTS
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = fxt_create(test, order, FXT_MAX_ORDER);
+	struct address_space *mapping = fxt_mapping(fx);
+	unsigned long nr = 1UL << order;
+	struct folio *folio;
+
+	folio = filemap_grab_folio_nowait(mapping, BASE + nr - 1);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+	KUNIT_EXPECT_EQ(test, folio_order(folio), order);
+	KUNIT_EXPECT_EQ(test, folio->index, BASE);
+	KUNIT_EXPECT_TRUE(test, folio_test_locked(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_uptodate(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_referenced(folio));
+	fxt_drain_lru();
+	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), nr + 1);
+	KUNIT_EXPECT_EQ(test, mapping->nrpages, nr);
+	folio_unlock(folio);
+	folio_put(folio);
+#else
+	kunit_skip(test, "this kernel has no filemap_grab_folio_nowait()");
+#endif
+}
+
 struct lookup {
 	struct work_struct work;
 	struct address_space *mapping;
@@ -588,6 +645,8 @@ static struct kunit_case filemap_lookup_cases[] = {
 	KUNIT_CASE_PARAM(get_entry_each_index, order_gen_params),
 	KUNIT_CASE_PARAM_ATTR(get_folio_dontcache, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM(grab_folio_nowait_finds, order_gen_params),
+	KUNIT_CASE_PARAM(grab_folio_nowait_creates, order_gen_params),
 	KUNIT_CASE_PARAM(get_folio_lock_waits, order_gen_params),
 	KUNIT_CASE_PARAM(get_folio_lock_removed, order_gen_params),
 	KUNIT_CASE(get_folios_edges),

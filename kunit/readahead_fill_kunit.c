@@ -372,28 +372,43 @@ static void readahead_expand_stateless(struct kunit *test)
 	expect_state(rf, 0, 0, 0, "without a state");
 }
 
-/* As filesystems do that want an array of folios. */
+/*
+ * As filesystems do that want an array of folios. Those of the series get them; without it
+ * there is an array of their first pages, and no last index.
+ */
+#if __has_include("kunit/mm.h")
+#define HAS_READAHEAD_FOLIO_BATCH
+#else
+#define readahead_folio_batch(rac, folios, nr, last)	\
+	__readahead_batch(rac, (struct page **)(folios), nr)
+#endif
+
+static void end_batch(struct ra_file *rf, struct folio **folios, unsigned int n, pgoff_t *next)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		KUNIT_EXPECT_EQ_MSG(rf->test, folios[i]->index, *next, "%u of %u", i, n);
+		KUNIT_EXPECT_TRUE_MSG(rf->test, folio_test_locked(folios[i]), "%u of %u", i, n);
+		*next = folio_next_index(folios[i]);
+		see_folio(rf, folios[i]);
+		fxt_stamp(rf->fx, folios[i], folios[i]->index);
+		folio_end_read(folios[i], true);
+		folio_put(folios[i]);
+	}
+}
+
 static void batch_readahead(struct readahead_control *rac)
 {
 	struct ra_file *rf = rac->mapping->host->i_private;
-	unsigned int order = mapping_min_folio_order(rac->mapping), i, n;
+	unsigned int order = mapping_min_folio_order(rac->mapping), n;
 	pgoff_t next = readahead_index(rac);
-	struct page *pages[3];
+	struct folio *folios[3];
 
-	while ((n = __readahead_batch(rac, pages, ARRAY_SIZE(pages)))) {
+	while ((n = readahead_folio_batch(rac, folios, ARRAY_SIZE(folios), ULONG_MAX))) {
 		KUNIT_EXPECT_EQ(rf->test, readahead_index(rac), next);
 		KUNIT_EXPECT_EQ(rf->test, readahead_batch_length(rac), n * PAGE_SIZE << order);
-		for (i = 0; i < n; i++) {
-			struct folio *folio = page_folio(pages[i]);
-
-			KUNIT_EXPECT_PTR_EQ(rf->test, pages[i], folio_page(folio, 0));
-			KUNIT_EXPECT_EQ(rf->test, folio->index, next);
-			next = folio_next_index(folio);
-			see_folio(rf, folio);
-			fxt_stamp(rf->fx, folio, folio->index);
-			folio_end_read(folio, true);
-			folio_put(folio);
-		}
+		end_batch(rf, folios, n, &next);
 	}
 	KUNIT_EXPECT_EQ(rf->test, readahead_count(rac), 0);
 }
@@ -418,6 +433,78 @@ static void readahead_batch_each_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bitmap_weight(rf->seen, MAX_SEEN), 6 * nr);
 	fxt_expect_stamped(rf->fx, 0, FXT_POS(7 * nr));
 	fxt_expect_consistent(rf->fx);
+}
+
+#ifdef HAS_READAHEAD_FOLIO_BATCH
+/*
+ * As filesystems do that read in blocks, here of three folios, from the middle of the first
+ * one on. In brackets are the batches; those that ask for nothing or too early are empty:
+ *
+ *	block    0       1       2          3
+ *	folio  0 1 2 | 3 4 5 | 6 7 8 | 9 10 (11)
+ *	        [1 2] [3 4 5] [6 7 8] [9 10]
+ */
+static void blocks_readahead(struct readahead_control *rac)
+{
+	struct ra_file *rf = rac->mapping->host->i_private;
+	unsigned long nr = mapping_min_folio_nrpages(rac->mapping), block = 3 * nr;
+	pgoff_t next = readahead_index(rac), last;
+	struct folio *folios[8];
+	unsigned int n, want;
+
+	KUNIT_EXPECT_EQ(rf->test, next, nr);
+	KUNIT_EXPECT_EQ(rf->test, readahead_folio_batch(rac, folios, 0, ULONG_MAX), 0);
+	KUNIT_EXPECT_EQ(rf->test, readahead_batch_length(rac), 0);
+	for (last = block - 1; next < 11 * nr; last += block) {
+		/* The next folio starts behind what is asked for. */
+		KUNIT_EXPECT_EQ_MSG(rf->test,
+				    readahead_folio_batch(rac, folios, ARRAY_SIZE(folios), next - 1),
+				    0, "before %lu", next);
+		KUNIT_EXPECT_EQ_MSG(rf->test, readahead_index(rac), next, "last %lu", last);
+		KUNIT_EXPECT_EQ_MSG(rf->test, readahead_count(rac), 11 * nr - next, "last %lu", last);
+		want = (min(last + 1, 11 * nr) - next) / nr;
+		/* The first and the last page of the last folio mean the same. */
+		n = readahead_folio_batch(rac, folios, ARRAY_SIZE(folios),
+					  last / block % 2 ? last : last - nr + 1);
+		KUNIT_EXPECT_EQ_MSG(rf->test, n, want, "last %lu", last);
+		KUNIT_EXPECT_EQ_MSG(rf->test, readahead_batch_length(rac), want * nr * PAGE_SIZE,
+				    "last %lu", last);
+		KUNIT_EXPECT_EQ_MSG(rf->test, readahead_index(rac), next, "last %lu", last);
+		end_batch(rf, folios, n, &next);
+		KUNIT_ASSERT_EQ_MSG(rf->test, next, min(last + 1, 11 * nr), "last %lu", last);
+	}
+	KUNIT_EXPECT_EQ(rf->test,
+			readahead_folio_batch(rac, folios, ARRAY_SIZE(folios), ULONG_MAX), 0);
+	KUNIT_EXPECT_EQ(rf->test, readahead_count(rac), 0);
+}
+
+static const struct address_space_operations blocks_aops = {
+	.readahead	= blocks_readahead,
+	.read_folio	= rf_read_folio,
+};
+#endif
+
+static void readahead_batch_of_block(struct kunit *test)
+{
+#ifdef HAS_READAHEAD_FOLIO_BATCH
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order;
+	struct ra_file *rf = open_file(test, order, FXT_MAX_ORDER, 16 * nr);
+	DEFINE_READAHEAD(ractl, rf->file, &rf->file->f_ra, rf_mapping(rf), nr);
+
+	rf_mapping(rf)->a_ops = &blocks_aops;
+	/* Neither is part of the request. */
+	fxt_add_folio(rf->fx, 0, order, 0);
+	fxt_add_folio(rf->fx, 11 * nr, order, 0);
+	filemap_invalidate_lock_shared(rf_mapping(rf));
+	page_cache_ra_unbounded(&ractl, 10 * nr, 0);
+	filemap_invalidate_unlock_shared(rf_mapping(rf));
+	KUNIT_EXPECT_EQ(test, bitmap_weight(rf->seen, MAX_SEEN), 10 * nr);
+	fxt_expect_stamped(rf->fx, FXT_POS(nr), FXT_POS(11 * nr));
+	fxt_expect_consistent(rf->fx);
+#else
+	kunit_skip(test, "this kernel has no readahead_folio_batch()");
+#endif
 }
 
 /* Reading. */
@@ -597,6 +684,7 @@ static struct kunit_case readahead_fill_cases[] = {
 	KUNIT_CASE_PARAM(readahead_partial, order_gen_params),
 	KUNIT_CASE_PARAM(readahead_by_read_folio, order_gen_params),
 	KUNIT_CASE_PARAM(readahead_batch_each_once, order_gen_params),
+	KUNIT_CASE_PARAM(readahead_batch_of_block, order_gen_params),
 	KUNIT_CASE_PARAM(readahead_expand_edges, order_gen_params),
 	KUNIT_CASE_PARAM(readahead_expand_stateless, order_gen_params),
 	KUNIT_CASE_PARAM_ATTR(read_stream_once, order_gen_params,
