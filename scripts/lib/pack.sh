@@ -35,14 +35,16 @@ pack_kunit() {
 }
 
 # pack_fixes DIR: the reproductions that T= means, each with a fresh disk; what they want
-# is in their first comments.
+# is in their first comments. One that is for some kernels only is left out on others.
 pack_fixes() {
-	local dir=$1 fix name disk words names=() kos=() ko part share=no pairs=()
+	local dir=$1 fix name only disk words names=() kos=() ko part share=no pairs=()
 	: >"$dir/expect"
 	for fix in "$ROOT"/scripts/guest/fixes/*.sh; do
 		name=$(basename "$fix" .sh)
 		# shellcheck disable=SC2053 # a pattern
 		[[ ${T:-} != fixes.* || $name == ${T#fixes.} ]] || continue
+		only=$(sed -n 's/^# only: //p' "$fix")
+		[[ -z $only ]] || grep -qx "CONFIG_$only=y" "$OUT/.config" || continue
 		! grep -q '^# share: yes' "$fix" || share=yes
 		echo "fixes.$name" >>"$dir/expect"
 		pairs+=("fixes/$name.sh=$fix")
@@ -51,7 +53,8 @@ pack_fixes() {
 		read -ra disk < <(sed -n 's/^# disk: //p' "$fix") || continue
 		give_fix_disk "$dir/$name.img" "$name" "${disk[@]}"
 	done
-	[[ -s $dir/expect ]] || die "T=${T:-} is none of scripts/guest/fixes"
+	[[ -s $dir/expect ]] ||
+		die "T=${T:-} is none of scripts/guest/fixes, or for other kernels only: see '# only:' there"
 	mapfile -t names < <(printf '%s\n' "${names[@]}" | sort -u | sed '/^$/d')
 	find_tools "${names[@]}"
 	# One that is not there is built in, or the reproduction says that it failed.
