@@ -3,6 +3,7 @@
 # shellcheck shell=dash
 # disk: blank 64M
 # tools: mdadm
+# modules: drivers/md/md-mod.ko drivers/md/raid1.ko
 # kernel: BLK_DEV_LOOP,MD_RAID1,MD_BITMAP_FILE
 # patch: 24-buffer-head md/md-bitmap: free the pages of a bitmap that is not in a file
 #
@@ -18,6 +19,8 @@ bitmap_pages() {
 		/ bitmap_create\+/ && !/slab/ { found++ } END { print found + 0 }'
 }
 
+[ -e /proc/mdstat ] || insmod /modules/md-mod.ko || exit 1
+[ -d /sys/module/raid1 ] || insmod /modules/raid1.ko || exit 1
 losetup -o 0 /dev/loop0 "$1" && losetup -o $((32 << 20)) /dev/loop1 "$1" || exit 1
 used=0
 for _ in $(seq $rounds); do
