@@ -147,6 +147,48 @@ static void create_buffers_cover_folio(struct kunit *test)
 	}
 }
 
+/* A buffer on its own lies where it was put, up to the last byte of its folio, or of another. */
+static void bh_offset_in_folio(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i;
+	struct blocks blocks;
+	struct folio_fixture *fx = create(test, &blocks);
+
+	for (i = 0; i < ARRAY_SIZE(blkbits); i++) {
+		struct folio *folio = add_folio(test, fx, blkbits[i], order, 0);
+		struct folio *small = fxt_add_folio(fx, FIRST_PAGE + (1UL << order), 0, 0);
+		size_t bs = 1 << blkbits[i], size = PAGE_SIZE << order, at = 0;
+		struct buffer_head *bh, *head, *next;
+
+		KUNIT_ASSERT_EQ(test, folio_order(small), 0);
+		head = folio_alloc_buffers(folio, bs, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, head);
+		for (bh = head; bh; bh = bh->b_this_page) {
+			if (bh_offset(bh) != at || bh->b_size != bs || bh->b_folio != folio) {
+				KUNIT_FAIL(test, "buffer of %zu at %zu of %zu: %lu+%zu", bs, at,
+					   size, bh_offset(bh), bh->b_size);
+				break;
+			}
+			at += bs;
+		}
+		KUNIT_EXPECT_EQ(test, at, size);
+
+		folio_set_bh(head, folio, size - 1);
+		KUNIT_EXPECT_EQ(test, bh_offset(head), size - 1);
+		folio_set_bh(head, small, PAGE_SIZE - bs);
+		KUNIT_EXPECT_PTR_EQ(test, head->b_folio, small);
+		KUNIT_EXPECT_EQ(test, bh_offset(head), PAGE_SIZE - bs);
+		folio_set_bh(head, folio, size - bs);
+		KUNIT_EXPECT_EQ(test, bh_offset(head), size - bs);
+
+		for (bh = head; bh; bh = next) {
+			next = bh->b_this_page;
+			free_buffer_head(bh);
+		}
+		put_folio(folio);
+	}
+}
+
 /* Holes and what lies past EOF are zeroed, each block is asked for once, one may fail. */
 static void read_full_folio_blocks(struct kunit *test)
 {
@@ -417,6 +459,7 @@ KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 static struct kunit_case buffer_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(create_buffers_cover_folio, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM(bh_offset_in_folio, order_gen_params),
 	KUNIT_CASE_PARAM_ATTR(read_full_folio_blocks, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(dirty_folio_all_buffers, order_gen_params),
