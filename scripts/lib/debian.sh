@@ -74,7 +74,7 @@ download_newest() {
 # debian_closure PACKAGES DESTDIR: unpacks the packages and all that they depend
 # on, of the suites of this machine, into DESTDIR/root; PACKAGE/non-free is looked for in
 # that component, too. Returns 1 with the cause in DEBIAN_ERROR. Nothing is installed:
-# apt is told of a machine without a package.
+# apt is told of a machine of $ARCH without a package.
 debian_closure() {
 	local apt=$2/.apt apt_options deb status=0 words
 	DEBIAN_ERROR=''
@@ -82,7 +82,8 @@ debian_closure() {
 	rm -rf "$apt"
 	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$2/root"
 	: >"$apt/status"
-	apt_options=(-o Dir::State::status="$apt/status" -o APT::Install-Recommends=no)
+	apt_options=(-o Dir::State::status="$apt/status" -o APT::Install-Recommends=no
+		-o APT::Architecture="$(debian_arch)" -o APT::Architectures="$(debian_arch)")
 	[[ $1 != */non-free* ]] || look_in "$(debian_codename)" "main non-free" || return 1
 	private_apt apt-get update >>"$apt/log" || true
 	private_apt apt-get install -y --download-only "${words[@]}" >>"$apt/log" || status=1

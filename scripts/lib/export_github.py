@@ -16,8 +16,8 @@ import sys
 from collections.abc import Iterator
 
 # What a job is told besides its row; the same for all, so that all build the same kernels.
-SETTINGS = ["BASE", "CFG", "FILESYSTEMS", "KERNELS", "TIMEOUT", "SMP", "MEM", "APPEND", "ACCEL"]
-DEFAULTS = {"BASE": "7.3", "KERNELS": "base patched", "TIMEOUT": "900"}
+SETTINGS = ["BASE", "ARCH", "CFG", "FILESYSTEMS", "KERNELS", "TIMEOUT", "SMP", "MEM", "APPEND", "ACCEL"]
+DEFAULTS = {"BASE": "7.3", "ARCH": "x86_64", "KERNELS": "base patched", "TIMEOUT": "900"}
 MATRIX = 256            # jobs that GitHub allows in one matrix
 BUILD_MINUTES = 240     # two kernels, with nothing in the cache
 SETUP_MINUTES = 60      # the same from the cache, packages, sources

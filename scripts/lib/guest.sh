@@ -2,6 +2,8 @@
 # Sourced by the verbs that boot a guest of ours: initramfs, QEMU, what comes back.
 # shellcheck shell=bash
 . "$ROOT/scripts/lib/accel.sh"
+. "$ROOT/scripts/lib/machine.sh"
+. "$ROOT/scripts/lib/guest_tools.sh"
 . "$ROOT/scripts/lib/run.sh"
 
 # An interruption ends the guest as well: timeout(1) has it in a process group of its
@@ -16,13 +18,19 @@ trap 'exit 5' INT TERM
 trap end_guest EXIT
 
 # make_initramfs FILE JOB [guest-path=host-file...] [archive.cpio...]: busybox, our
-# init, the job; archives are put behind, as the kernel allows.
+# init, the job; archives are put behind, as the kernel allows. Another architecture's
+# busybox is in such an archive.
 make_initramfs() {
-	local file=$1 job=$2 top pair archives=()
+	local file=$1 job=$2 top pair archive archives=()
 	shift 2
+	if [[ $ARCH == x86_64 ]]; then
+		set -- bin/busybox=/bin/busybox "$@"
+	else
+		debian_archive busybox
+		archives+=("$archive")
+	fi
 	top=$(mktemp -d)
-	mkdir -p "$top/bin" "$top/modules"
-	cp /bin/busybox "$top/bin/busybox"
+	mkdir -p "$top/modules"
 	install -m 755 "$ROOT/scripts/guest/init" "$top/init"
 	cp "$ROOT/scripts/guest/console.inc" "$top/console.inc"
 	cp "$ROOT/scripts/guest/$job.job" "$top/job"
@@ -43,12 +51,12 @@ qemu_machine() {
 	accel=$(choose_accel "$1") || exit
 	[[ $accel != icount ]] || smp=${SMP:-1}
 	accel_words "$accel"
-	printf '%s\n' -M q35 -smp "$smp" -m "${MEM:-1024}" \
-		-bios qboot.rom -nodefaults -display none -no-reboot
+	machine_words
+	printf '%s\n' -smp "$smp" -m "${MEM:-1024}" -nodefaults -display none -no-reboot
 }
 
 # kernel_line: what every guest's kernel is told.
-kernel_line() { echo "console=ttyS0 panic=-1 oops=panic no_timer_check ${APPEND:-}"; }
+kernel_line() { echo "$(console_words) panic=-1 oops=panic ${APPEND:-}"; }
 
 # boot_guest RUN KERNEL INITRAMFS [qemu argument...]: boots, waits, unpacks the
 # results into RUN and says in RUN/guest.status how it ended. A guest that hangs
@@ -137,7 +145,7 @@ run_guest() {
 	gdb) limit=() ;;
 	esac
 	# shellcheck disable=SC2054 # commas are QEMU's
-	command=("${limit[@]}" qemu-system-x86_64 "${machine[@]}"
+	command=("${limit[@]}" "$(qemu_name)" "${machine[@]}"
 		-kernel "$kernel" -initrd "$initramfs"
 		-append "$(kernel_line)"
 		-chardev "$console" -serial chardev:console

@@ -4,6 +4,7 @@
 # installed or run on this machine.
 # shellcheck shell=bash
 . "$ROOT/scripts/lib/debian.sh"
+. "$ROOT/scripts/lib/machine.sh"
 
 TOOLS_TABLE=$ROOT/scripts/lib/guest_tools.tsv
 
@@ -16,26 +17,39 @@ kselftest_dir() {
 	realpath -m "$tree/tools/testing/selftests"
 }
 
+# selftests_dir: where those of this architecture are built.
+selftests_dir() {
+	local name=selftests
+	[[ $ARCH == x86_64 ]] || name+=-$ARCH
+	echo "$BUILD/$name"
+}
+
 # build_selftest NAME: static programs.
 build_selftest() {
-	local out=$BUILD/selftests
+	local out words=()
+	out=$(selftests_dir)
+	[[ $ARCH == x86_64 ]] || words=(CC="$(cross_prefix)gcc")
 	mkdir -p "$out"
-	run make -s -C "$ROOT/selftests" OUTPUT="$out" KSELFTEST="$(kselftest_dir)" "$out/$1" >"$out.log" 2>&1 ||
+	run make -s -C "$ROOT/selftests" "${words[@]}" OUTPUT="$out" KSELFTEST="$(kselftest_dir)" "$out/$1" >"$out.log" 2>&1 ||
 		die "building selftests failed: $(grep -m1 -E 'error|\*\*\*' "$out.log" || tail -n1 "$out.log"); see $out.log"
 }
 
-# debian_archive TOOL: its path is in $archive; made once for each form of its row.
+# debian_archive TOOL: its path is in $archive; made once for each form of its row, and
+# for each architecture.
 debian_archive() {
-	local row key top=$CACHE/guest/$1.$$
+	local row key name=$1 top
 	local -a field
+	[[ $ARCH == x86_64 ]] || name+=-$ARCH
+	top=$CACHE/guest/$name.$$
 	row=$(grep -P "^$1\t" "$TOOLS_TABLE") ||
 		die "no guest tool '$1' is known; add it to ${TOOLS_TABLE#"$ROOT"/}, or to selftests/"
+	row=${row//TRIPLET/$(triplet)}
 	key=$(sha256sum <<<"$row")
-	archive=$CACHE/guest/$1-${key:0:12}.cpio
+	archive=$CACHE/guest/$name-${key:0:12}.cpio
 	[[ ! -f $archive ]] || return 0
 	read -ra field <<<"$row"
 	[[ ${OFFLINE:-no} == no ]] || die "OFFLINE=$OFFLINE and $archive is not there; run once with the network"
-	say FETCH "$1" "Debian packages for the guest: ${field[1]}"
+	say FETCH "$name" "Debian packages for the guest: ${field[1]}"
 	rm -rf "$top"
 	mkdir -p "$top"
 	debian_closure "${field[1]//,/ }" "$top" || die "cannot get $1: $DEBIAN_ERROR"
@@ -46,13 +60,14 @@ debian_archive() {
 
 # find_tools NAME...: what make_initramfs needs for these is in the array $tools.
 find_tools() {
-	local name archive selftests
+	local name archive selftests dir
 	tools=()
-	selftests=$(make -s -C "$ROOT/selftests" OUTPUT="$BUILD/selftests" names)
+	dir=$(selftests_dir)
+	selftests=$(make -s -C "$ROOT/selftests" OUTPUT="$dir" names)
 	for name in "$@"; do
 		if grep -qx "$name" <<<"$selftests"; then
 			build_selftest "$name"
-			tools+=("bin/$name=$BUILD/selftests/$name")
+			tools+=("bin/$name=$dir/$name")
 		else
 			debian_archive "$name"
 			tools+=("$archive")

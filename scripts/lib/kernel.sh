@@ -41,13 +41,13 @@ arch_words() { printf '%s\n' "ARCH=$(kernel_arch)" "CROSS_COMPILE=$(cross_prefix
 
 # fragments: the files of the base fragments and of those that $CFG names, each
 # followed by what only this base or architecture knows, NAME-BASE.config and
-# NAME-ARCH.config; x86 is both of its sizes. On others only the suites run, which
-# need no disk. A line "# with: NAME" in a fragment brings another one along.
+# NAME-ARCH.config; x86 is both of its sizes. Where there are no guests of ours only the
+# suites run, which need no disk. A line "# with: NAME" in a fragment brings another one along.
 fragments() {
 	local name only family=-
 	[[ $ARCH != x86_64 && $ARCH != i386 ]] || family=x86
 	for name in "${BASE_FRAGMENTS[@]}" ${CFG//,/ }; do
-		[[ $name != block || $family == x86 ]] || continue
+		[[ $name != block || $family == x86 || $ARCH == arm64 ]] || continue
 		[[ -f $ROOT/scripts/configs/$name.config ]] ||
 			die "CFG names '$name', which is none of: $(cd "$ROOT/scripts/configs" && echo *.config | sed 's/\.config//g')"
 		sed -n "s|^# with: \(.*\)|$ROOT/scripts/configs/\1.config|p" "$ROOT/scripts/configs/$name.config"

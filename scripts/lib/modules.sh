@@ -4,9 +4,10 @@
 
 # need_kernel: which kernel boots, and where the suites for it are built.
 need_kernel() {
-	[[ $ARCH == x86_64 ]] || die "the guest's tools are for x86_64; use 'make kunit ARCH=$ARCH'"
+	need_guests
+	as_many_pages
 	OUT=${OUT:-$(out_dir)}
-	KERNEL=${KERNEL:-$OUT/arch/x86/boot/bzImage}
+	KERNEL=${KERNEL:-$(kernel_image "$OUT")}
 	MODULES=${MODULES:-$OUT/foliolab}
 	[[ -f $KERNEL ]] || die "no kernel $KERNEL; run 'make build' first"
 }

@@ -6,7 +6,6 @@
 . "$ROOT/scripts/lib/guest.sh"
 . "$ROOT/scripts/lib/disks.sh"
 . "$ROOT/scripts/lib/modules.sh"
-. "$ROOT/scripts/lib/guest_tools.sh"
 . "$ROOT/scripts/lib/upstream.sh"
 . "$ROOT/scripts/lib/reset.sh"
 . "$ROOT/scripts/lib/pack.sh"
@@ -127,7 +126,7 @@ boot_row() {
 	trap 'exit 5' INT TERM
 	trap end_guest EXIT
 	APPEND="$2 ${APPEND:-}" MEM=${MEM:-$(part_says memory)} TIMEOUT=$seconds \
-		boot_part "$suite" "$dir" "$OUT/arch/x86/boot/bzImage" "$dir/initramfs" "${disks[@]}"
+		boot_part "$suite" "$dir" "$(kernel_image "$OUT")" "$dir/initramfs" "${disks[@]}"
 	rm -rf "$dir"/{*.img,initramfs,share}
 	"$ROOT/scripts/report" "$dir" --expect "$dir/expect" >"$dir/report.log" || status=$?
 	((status != 2)) || die "no verdict on $dir: $(tail -n1 "$dir/report.log")"

@@ -22,7 +22,7 @@ describe_run() {
 	RUN=$run HOW=$how OUT=$out REPEAT=$repeat \
 		SOURCE=$BUILD/source-$BASE.meta SERIES=$(series_dir) \
 		COMPILER=$("$(compiler)" --version | head -n1) QEMU=$("$(qemu_name)" --version | head -n1) \
-		ACCELERATOR=$(choose_accel "$out/arch/x86/boot/bzImage") \
+		ACCELERATOR=$(choose_accel "$(kernel_image "$out")") \
 		COMMIT=$(git -C "$ROOT" describe --always --dirty 2>/dev/null || echo unknown) \
 		python3 "$ROOT/scripts/lib/describe.py"
 	write_repro "$run" "$repeat"

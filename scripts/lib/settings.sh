@@ -9,6 +9,8 @@ check_settings() {
 	export SUITE=${SUITE:-} FS=${FS:-} FILESYSTEMS=${FILESYSTEMS:+$(realpath "$FILESYSTEMS")} KERNELS=${KERNELS:-base patched}
 	[[ $SEED =~ ^[1-9][0-9]{0,8}$ && $OPS =~ ^[1-9][0-9]{0,8}$ ]] ||
 		die "SEED=$SEED OPS=$OPS: both are numbers above 0"
+	need_guests
+	as_many_pages
 	[[ $KERNELS =~ ^(base|patched|base patched)$ ]] ||
 		die "KERNELS=$KERNELS is not known; use base, patched, or both (the default)"
 	[[ -f $(series_dir)/series ]] || die "BASE=$BASE has no series to compare with its base"
@@ -23,7 +25,7 @@ check_settings() {
 
 # need_kernels: built, or those that PATCHED= and PRISTINE= name; ${out[base]}, ${out[patched]}.
 need_kernels() {
-	local kernel
+	local kernel image
 	out=([base]=${PRISTINE:-$(BUILD=$BUILD/pristine out_dir)} [patched]=${PATCHED:-$(out_dir)})
 	if [[ -z ${PATCHED:-}${PRISTINE:-} ]]; then
 		"$ROOT/scripts/apply" --pristine
@@ -31,7 +33,7 @@ need_kernels() {
 		[[ $KERNELS == patched ]] || TREE=$(side_dir pristine) OUT=${out[base]} "$ROOT/scripts/build"
 	fi
 	for kernel in $KERNELS; do
-		[[ -f ${out[$kernel]}/arch/x86/boot/bzImage ]] ||
-			die "no kernel ${out[$kernel]}/arch/x86/boot/bzImage; PATCHED= and PRISTINE= name object directories"
+		image=$(kernel_image "${out[$kernel]}")
+		[[ -f $image ]] || die "no kernel $image; PATCHED= and PRISTINE= name object directories"
 	done
 }

@@ -26,6 +26,7 @@ fetch_stock() {
 
 # need_stock: which kernel boots and which headers the module is built against.
 need_stock() {
+	[[ $ARCH == x86_64 ]] || die "STOCK=yes is for x86_64; leave it out for a kernel of ours for $ARCH"
 	local dir image=linux-image-amd64 headers=linux-headers-amd64
 	dir=$(stock_dir)
 	[[ $BASE != 6.12 ]] || image=linux-image-6.12-amd64 headers=linux-headers-6.12-amd64

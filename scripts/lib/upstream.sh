@@ -65,6 +65,7 @@ build_mm_tests() {
 # build_upstream: for each of the kernels.
 build_upstream() {
 	local kernel
+	[[ $ARCH == x86_64 ]] || die "upstream's selftests are built for x86_64 only; leave SUITE=mm out"
 	for kernel in $KERNELS; do
 		use_kernel "$kernel"
 		build_mm_tests

@@ -110,8 +110,8 @@ class BootGuest(Sandbox):
     esac; done
     '''
 
-    def boot(self, body: str, **environment: str) -> tuple[str, str]:
-        self.stub("qemu-system-x86_64", self.FILES + body)
+    def boot(self, body: str, name: str = "qemu-system-x86_64", **environment: str) -> tuple[str, str]:
+        self.stub(name, self.FILES + body)
         (self.dir / "run").mkdir(exist_ok=True)
         done = self.shell('boot_guest "$DIR/run" kernel initramfs', "guest",
                           **{"ACCEL": "tcg", "TIMEOUT": "1", **environment})
@@ -146,6 +146,22 @@ class BootGuest(Sandbox):
                             ("echo @done >>$results", "done")):
             with self.subTest(end=end):
                 self.assertEqual(self.boot(body + end)[0], status)
+
+    def test_other_architecture_has_its_own_machine(self) -> None:
+        self.boot("echo @done >$results", "qemu-system-aarch64", ARCH="arm64")
+        (call,) = self.calls()
+        self.assertIn("-M virt -cpu max,pauth-impdef=on", call)
+        self.assertIn("-append console=ttyAMA0 panic=-1", call)
+        self.assertNotRegex(call, "q35|qboot|no_timer_check")
+
+    def test_no_guests_of_this_architecture(self) -> None:
+        for arch in ("i386", "riscv64", "s390x"):
+            self.assert_refused(self.shell("need_guests", "machine", ARCH=arch), f"make kunit ARCH={arch}")
+
+    def test_as_many_pages_where_they_are_larger(self) -> None:
+        for fragments, memory in (("", ""), ("64k", "8192"), ("debug,16k", "4096")):
+            done = self.shell("as_many_pages; echo ${MEM:-}", "machine", CFG=fragments)
+            self.assertEqual(done.stdout.strip(), memory)
 
     def test_power_off_without_the_end(self) -> None:
         self.assertEqual(self.boot("printf '@begin a 2\\nx\\n@end a\\n' >$results")[0], "incomplete")

@@ -6,6 +6,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from sandbox import Sandbox
+
 ROOT = Path(__file__).resolve().parents[2]
 INTERPRETER = "lib64/ld-linux-x86-64.so.2"
 
@@ -62,3 +64,17 @@ class Pack(unittest.TestCase):
 
     def test_missing_program_is_named(self) -> None:
         self.assertIn("no package brings usr/bin/gone", self.pack("usr/bin/gone", status=2)[0])
+
+
+class Archives(Sandbox):
+    def test_each_architecture_has_its_own(self) -> None:
+        for arch, name in (("x86_64", "/guest/busybox-"), ("arm64", "/guest/busybox-arm64-")):
+            self.assert_refused(self.shell("debian_archive busybox", "guest_tools", ARCH=arch, OFFLINE="yes"), name)
+
+    def test_names_of_debian(self) -> None:
+        for arch, names in (("x86_64", "amd64 x86_64-linux-gnu"), ("arm64", "arm64 aarch64-linux-gnu")):
+            done = self.shell("echo $(debian_arch) $(triplet)", "machine", ARCH=arch)
+            self.assertEqual(done.stdout.strip(), names)
+
+    def test_table_is_of_no_architecture(self) -> None:
+        self.assertNotRegex((ROOT / "scripts/lib/guest_tools.tsv").read_text(), "(x86_64|aarch64)-linux-gnu")
