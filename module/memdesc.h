@@ -381,10 +381,15 @@ static inline bool __memdesc_folio(struct memdesc_info *mi, const struct page *p
 	return true;
 }
 
+/*
+ * A page pool keeps its signature behind the flags, where other pages have the first
+ * pointer of @lru. That is the name which all kernels have for this word; pp_magic is
+ * a member of struct page in some of them only.
+ */
 static inline bool __memdesc_netpool(const struct page *page)
 {
 	return IS_ENABLED(CONFIG_PAGE_POOL) &&
-	       (READ_ONCE(page->pp_magic) & PP_MAGIC_MASK) == PP_SIGNATURE;
+	       ((unsigned long)READ_ONCE(page->lru.next) & PP_MAGIC_MASK) == PP_SIGNATURE;
 }
 
 /* All that is said of a page that is no tail; its order, -1 if that cannot be. */
@@ -441,7 +446,7 @@ static inline int __memdesc_derive(struct memdesc_info *mi, const struct page *p
  *     /LARGE_KMALLOC, by page_type. It comes before the fields that mean something
  *     else for these types, and cannot be taken for a map count.
  *  5. MISC/ZERO and MISC/RESERVED
- *  6. NETPOOL, by pp_magic, before @mapping, which page pools do not keep clear
+ *  6. NETPOOL, by its signature, before @mapping, which page pools do not keep clear
  *  7. ANON, KSM, FILE or MOVABLE, by @mapping; FILE also by flags of folios alone
  *  8. HWPOISON, by the flag, which is left of a page that nobody uses
  *  9. MISC/FROZEN without a reference, BUDDY if it is the inside of a free block
