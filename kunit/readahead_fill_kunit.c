@@ -376,7 +376,7 @@ static void readahead_expand_stateless(struct kunit *test)
  * As filesystems do that want an array of folios. Those of the series get them; without it
  * there is an array of their first pages, and no last index.
  */
-#if __has_include("kunit/mm.h")
+#if FXT_FIXED
 #define HAS_READAHEAD_FOLIO_BATCH
 #else
 #define readahead_folio_batch(rac, folios, nr, last)	\
