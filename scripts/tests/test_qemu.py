@@ -162,7 +162,7 @@ class Tables(Sandbox):
         self.assertFalse({"tmpfs-crash", "kunit"} & set(names("", "tmpfs")))
         self.assertEqual(names("fsx,kunit", "xfs-??k"), ["kunit", "xfs-16k-fsx", "xfs-64k-fsx"])
         self.assertEqual(names("upstream-kunit mm", ""), ["upstream-kunit", "mm"])
-        self.assertEqual(names("", "squashfs"), ["squashfs-image"])
+        self.assertEqual(names("", "squashfs"), ["squashfs-cost", "squashfs-image"])
         self.assertEqual(names("", "hugetlbfs"), ["hugetlbfs-hugetlb"])
         self.assertEqual(names("copyup fsx", "fuse 9p"), ["fuse-copyup", "fuse-fsx", "9p-fsx"])
         kinds = [fs.kind for fs in matrix.read_filesystems().values()]
