@@ -4,6 +4,7 @@
 #define COMMON_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -65,6 +66,19 @@ static inline uint64_t parse_range(const char *text, uint64_t min, uint64_t max)
 		usage_error("'%s' is not a number from %ju to %ju", text, (uintmax_t)min,
 			    (uintmax_t)max);
 	return value;
+}
+
+/*
+ * drop_caches() - "1": the page cache; "2": names and inodes; "3": both; "4": without a word
+ * on the console from then on.
+ */
+static inline void drop_caches(const char *what)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	if (fd < 0 || write(fd, what, 1) != 1)
+		usage_error("/proc/sys/vm/drop_caches: %m; only root can drop caches");
+	close(fd);
 }
 
 #endif /* COMMON_H */

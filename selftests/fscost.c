@@ -22,6 +22,7 @@
 #include "common.h"
 
 #define MAX_TURNS	100
+#define COUNTED_LOOPS	40
 #define PAGE		4096U
 #define DATA_PAGES	1024U	/* of the file that is read and written: 4 MiB */
 
@@ -83,16 +84,6 @@ static const char *name_of(const char *kind, unsigned int n)
 	return name;
 }
 
-/* "1": the page cache, "2": names and inodes, "4": without a word on the console. */
-static void drop(const char *what)
-{
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-
-	if (fd < 0 || write(fd, what, 1) != 1)
-		failed("/proc/sys/vm/drop_caches, for root");
-	close(fd);
-}
-
 /* What waits to be written is another's matter. */
 static void settle(struct cost *cost)
 {
@@ -103,7 +94,7 @@ static void settle(struct cost *cost)
 static void forget_names(struct cost *cost)
 {
 	settle(cost);
-	drop("2");
+	drop_caches("2");
 }
 
 static unsigned int lookup(struct cost *cost)
@@ -313,19 +304,28 @@ static void measure(struct cost *cost, const struct operation *op)
 	fflush(stdout);
 }
 
-/* A loop of two instructions takes two nanoseconds a round where they are counted. */
+/*
+ * A clock that counts instructions gives a loop the same time again, to the nanosecond,
+ * unless an interrupt falls into it; no other clock does, most of the time.
+ */
 static bool counts_instructions(void)
 {
-#if defined(__x86_64__) || defined(__i386__)
-	unsigned long rounds = 2000000, left = rounds;
-	uint64_t took = now();
+	uint64_t took[COUNTED_LOOPS];
+	unsigned int n, same = 0;
 
-	asm volatile("1: dec %0; jnz 1b" : "+r" (left) : : "cc");
-	took = now() - took;
-	return took > rounds * 2 - rounds / 50 && took < rounds * 2 + rounds / 50;
-#else
-	return false;
-#endif
+	for (n = 0; n < COUNTED_LOOPS; n++) {
+		unsigned int left = 50000;
+		uint64_t start = now();
+
+		do {
+			asm volatile("" : "+r" (left));
+		} while (--left);
+		took[n] = now() - start;
+	}
+	qsort(took, COUNTED_LOOPS, sizeof(took[0]), by_size);
+	for (n = 1; n < COUNTED_LOOPS; n++)
+		same += took[n] == took[n - 1];
+	return same > COUNTED_LOOPS / 2;
 }
 
 static void fill(struct cost *cost, const char *path)
@@ -364,7 +364,7 @@ static void measure_all(struct cost *cost, const char *path, bool check)
 	cost->data = openat(cost->dir, "data", check ? O_RDONLY : O_RDWR);
 	if (cost->data < 0)
 		usage_error("%s/data: %m", path);
-	drop("4");
+	drop_caches("4");
 	printf("operation\ttimes\tbest\tmedian\n");
 	for (n = 0; n < ARRAY_SIZE(operations); n++)
 		if (!check || !operations[n].writes)

@@ -211,16 +211,6 @@ static int check_files(struct image *image, unsigned int process)
 	return done ? 0 : EXIT_SKIP;
 }
 
-/* "1": the page cache; "4": without a word on the console from then on. */
-static void drop_caches(const char *what)
-{
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-
-	if (fd < 0 || write(fd, what, 1) != 1)
-		usage_error("/proc/sys/vm/drop_caches: %m; --drop wants root");
-	close(fd);
-}
-
 static int check(struct image *image)
 {
 	unsigned int left = image->processes, n;

@@ -121,17 +121,24 @@ static unsigned long read_round(int source, const char *path, const unsigned cha
 				const void *zeroes)
 {
 	int target = open_or_end(path, O_RDWR | O_CREAT | O_TRUNC), status;
+	uint64_t synced = shared->syncs;
 	unsigned char *map;
 	unsigned long lost;
-	pid_t child;
+	pid_t child, ended;
 
 	write_file(target, zeroes, opt.chunk);
 	map = map_or_end(target, opt.length, MAP_SHARED);
 	shared->ended = false;
 	child = sync_meanwhile(target);
-	read_into(source, map);
+	/* A round in which the other process had no turn would show nothing. */
+	do {
+		read_into(source, map);
+		ended = waitpid(child, &status, WNOHANG);
+	} while (!ended && __atomic_load_n(&shared->syncs, __ATOMIC_RELAXED) == synced);
 	__atomic_store_n(&shared->ended, true, __ATOMIC_RELEASE);
-	if (waitpid(child, &status, 0) < 0 || status)
+	if (!ended)
+		ended = waitpid(child, &status, 0);
+	if (ended != child || status)
 		finish(EXIT_WRONG, "fsync failed, or its process");
 	if (memcmp(map, bytes, opt.length))
 		finish(EXIT_WRONG, "the mapping has not what was read");
@@ -191,8 +198,6 @@ int main(int argc, char **argv)
 	source = open_or_end(argv[optind], O_RDONLY | O_DIRECT);
 	for (round = 0; round < opt.rounds; round++)
 		lost += read_round(source, argv[optind + 1], bytes, zeroes);
-	if (!shared->syncs)
-		finish(EXIT_WRONG, "nothing was synced meanwhile; more --rounds");
 	printf("%lu of %ju pages that were read are not on the disk; %lu syncs meanwhile\n", lost,
 	       opt.rounds * opt.length / page, shared->syncs);
 	return lost ? EXIT_WRONG : EXIT_AGREED;
