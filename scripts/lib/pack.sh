@@ -67,6 +67,7 @@ pack_fixes() {
 		add_share "$dir/share" other
 	fi
 	for part in "$ROOT"/scripts/guest/rows/fs/*.inc; do pairs+=("parts/fs/${part##*/}=$part"); done
+	for part in "$ROOT"/scripts/guest/fixes/*.inc; do pairs+=("parts/${part##*/}=$part"); done
 	make_initramfs "$dir/initramfs" fixes "${pairs[@]}" "${tools[@]}"
 }
 
