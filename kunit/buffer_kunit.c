@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * mm_buffer: what fs/buffer.c keeps of each block of a large folio. The blocks
- * are read by get_block() itself, so that no case needs a device.
+ * are read by get_block() itself, so that no case needs a device; buffer_disk_kunit.c
+ * has those that do.
  */
-#include <linux/buffer_head.h>
 #include <linux/highmem.h>
 #include <linux/module.h>
 
-#include "fixture.h"
-#include "../module/compat.h"
-
-/* Where block numbers need more than 32 bits. */
-#define FIRST_PAGE	(1UL << 30)
-
-/* An eighth of a page to a whole one. */
-static const unsigned int blkbits[] = {
-	PAGE_SHIFT - 3, PAGE_SHIFT - 2, PAGE_SHIFT - 1, PAGE_SHIFT,
-};
+#include "buffer_model.h"
 
 static const struct address_space_operations buffer_aops = {
 	.dirty_folio		= block_dirty_folio,
@@ -63,37 +54,6 @@ static struct folio_fixture *create(struct kunit *test, struct blocks *blocks)
 	fx->inode.i_private = blocks;
 	*blocks = (struct blocks) { .bad = ~0ULL };
 	return fx;
-}
-
-/* A folio in the cache, locked, with a reference of the case. */
-static struct folio *add_folio(struct kunit *test, struct folio_fixture *fx, unsigned int bits,
-			       unsigned int order, unsigned int state)
-{
-	struct folio *folio;
-
-	fx->inode.i_blkbits = bits;
-	truncate_inode_pages(fxt_mapping(fx), 0);
-	folio = fxt_add_folio(fx, FIRST_PAGE, order, state);
-	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
-	i_size_write(&fx->inode, folio_pos(folio) + folio_size(folio));
-	folio_get(folio);
-	folio_lock(folio);
-	return folio;
-}
-
-static void put_folio(struct folio *folio)
-{
-	folio_unlock(folio);
-	folio_put(folio);
-}
-
-static struct buffer_head *buffer_at(struct folio *folio, size_t off)
-{
-	struct buffer_head *bh = folio_buffers(folio);
-
-	while (bh_offset(bh) > off || bh_offset(bh) + bh->b_size <= off)
-		bh = bh->b_this_page;
-	return bh;
 }
 
 /* One buffer a block, in order, of the folio and not of its pages. */
@@ -269,24 +229,6 @@ static void dirty_folio_all_buffers(struct kunit *test)
 		put_folio(folio);
 	}
 }
-
-/* Offsets in a folio at, before and after the edges of blocks, halves and the folio. */
-#define NR_EDGES	9
-
-static void edges_of(size_t bs, size_t size, size_t *edges)
-{
-	const size_t all[NR_EDGES] = {
-		0, 1, bs, bs + 1, size / 2, size / 2 + 1, size - bs, size - 1, size,
-	};
-
-	memcpy(edges, all, sizeof(all));
-}
-
-#define for_each_range(a, b, edges, size)					\
-	for (a = 0; a < NR_EDGES; a++)						\
-		for (b = 0; b < NR_EDGES; b++)					\
-			if (edges[a] < edges[b] && edges[b] <= (size) &&	\
-			    ((size) <= 16 * PAGE_SIZE || (a + 2 * b) % 4 == 0))
 
 /* Blocks that are wholly invalidated are forgotten, the others kept as they were. */
 static void invalidate_folio_buffers(struct kunit *test)
