@@ -8,9 +8,11 @@
  */
 #include <linux/migrate.h>
 #include <linux/module.h>
+#include <linux/swap.h>
 #include <linux/vmstat.h>
 #include <linux/writeback.h>
 #include <linux/xarray.h>
+#include <kunit/test-bug.h>
 
 #include "filemap_model.h"
 
@@ -288,6 +290,131 @@ static void add_remove_statistics(struct kunit *test)
 		KUNIT_EXPECT_TRUE_MSG(test, got[i].right,
 				      "step %u (%s) of %ld pages: NR_FILE_PAGES %+ld, NR_FILE_THPS %+ld",
 				      i, stat_steps[i].name, nr, got[i].files, got[i].thps);
+}
+
+#ifdef HAS_FILEMAP_EXPORTS
+static void step_remove_mapping(struct folio_fixture *fx, struct folio *folio)
+{
+	KUNIT_EXPECT_EQ(fx->test, folio_nr_pages(folio), remove_mapping(fxt_mapping(fx), folio));
+	folio_unlock(folio);
+}
+
+/*
+ * The files of the kernel itself, which no cgroup pays for, are counted apart: each of
+ * their pages from the time it is cached until it is not.
+ */
+static void kernel_file_statistics(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
+	unsigned int order = fxt_order(test), i, kernel;
+	const long nr = 1L << order, before = fxt_node_stat(NR_KERNEL_FILE_PAGES);
+	long want = 0;
+	struct folio *folio = NULL;
+
+	for (kernel = 0; kernel < 2; kernel++) {
+		if (kernel)
+			set_bit(AS_KERNEL_FILE, &fxt_mapping(fx)->flags);
+		for (i = 0; i < ARRAY_SIZE(stat_steps); i++) {
+			long sign = stat_steps[i].sign;
+
+			if (sign > 0)
+				folio = new_folio(fx, order);
+			stat_steps[i].run(fx, folio);
+			want += kernel ? sign * nr : 0;
+			KUNIT_EXPECT_EQ_MSG(test, want,
+					    fxt_node_stat(NR_KERNEL_FILE_PAGES) - before,
+					    "step %u, kernel %u", i, kernel);
+			if (sign < 0)
+				folio_put(folio);
+		}
+	}
+}
+#else
+static void kernel_file_statistics(struct kunit *test)
+{
+	kunit_skip(test, "this kernel has no AS_KERNEL_FILE");
+}
+#endif
+
+/* What ->free_folio() was told of, since the last look. */
+struct freed {
+	unsigned int nr;
+	struct folio *folio;
+};
+
+static void note_freed(struct folio *folio)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct freed *freed = test ? test->priv : NULL;
+
+	if (!freed)
+		return;
+	KUNIT_EXPECT_NULL(test, folio->mapping);
+	freed->nr++;
+	freed->folio = folio;
+}
+
+static const struct address_space_operations freeing_aops = {
+	.dirty_folio	= filemap_dirty_folio,
+	.free_folio	= note_freed,
+};
+
+static void expect_told(struct kunit *test, struct folio *folio, const char *when)
+{
+	struct freed *freed = test->priv;
+
+	KUNIT_EXPECT_EQ_MSG(test, folio ? 1 : 0, freed->nr, "%s", when);
+	KUNIT_EXPECT_PTR_EQ_MSG(test, folio, freed->folio, "%s", when);
+	*freed = (struct freed) {};
+}
+
+/* A filesystem that asks is told once of each folio that left, whichever way it did. */
+static void free_folio_told(struct kunit *test)
+{
+	static const struct stat_step more[] = {
+		{ "add", step_add, 1 },
+#ifdef HAS_FILEMAP_EXPORTS
+		{ "remove_mapping", step_remove_mapping, -1 },
+#else
+		{ "error_remove", step_error_remove, -1 },
+#endif
+	};
+	struct freed *freed = kunit_kzalloc(test, sizeof(*freed), GFP_KERNEL);
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
+	const unsigned int nr = ARRAY_SIZE(stat_steps);
+	unsigned int order = fxt_order(test), i;
+	struct folio *folio = NULL, *new;
+
+	KUNIT_ASSERT_NOT_NULL(test, freed);
+	test->priv = freed;
+	fxt_mapping(fx)->a_ops = &freeing_aops;
+	for (i = 0; i < nr + ARRAY_SIZE(more); i++) {
+		const struct stat_step *step = i < nr ? &stat_steps[i] : &more[i - nr];
+
+		if (step->sign > 0)
+			folio = new_folio(fx, order);
+		step->run(fx, folio);
+		expect_told(test, step->sign < 0 ? folio : NULL, step->name);
+		if (step->sign >= 0)
+			continue;
+		KUNIT_EXPECT_EQ_MSG(test, folio_ref_count(folio), 1, "%s", step->name);
+		folio_put(folio);
+	}
+	/* Of large ones a replacement moved too few references where that is not fixed. */
+	if (FXT_FIXED || !order) {
+		folio = add_folio(fx, BASE, order);
+		new = new_folio(fx, order);
+		folio_get(folio);
+		folio_lock(folio);
+		folio_lock(new);
+		replace_page_cache_folio(folio, new);
+		expect_told(test, folio, "replace");
+		folio_unlock(new);
+		folio_unlock(folio);
+		folio_put(folio);
+		folio_put(new);
+	}
+	test->priv = NULL;
 }
 
 /* Creating what a lookup does not find. */
@@ -596,6 +723,41 @@ static void migrate_folio_moves_all(struct kunit *test)
 	folio_put(dst);
 }
 
+/* What a folio was known to be, its successor is. */
+static void migrate_folio_moves_flags(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
+	struct folio *src = add_isolated_folio(fx, BASE, fxt_order(test));
+	struct folio *dst = new_folio(fx, folio_order(src));
+
+	folio_lock(src);
+	folio_lock(dst);
+	folio_set_referenced(src);
+	folio_set_active(src);
+	folio_set_workingset(src);
+	folio_set_checked(src);
+	folio_set_mappedtodisk(src);
+	folio_set_readahead(src);
+	KUNIT_ASSERT_EQ(test, 0, filemap_migrate_folio(fxt_mapping(fx), dst, src, MIGRATE_SYNC));
+	KUNIT_EXPECT_TRUE(test, folio_test_uptodate(dst));
+	KUNIT_EXPECT_TRUE(test, folio_test_referenced(dst));
+	KUNIT_EXPECT_TRUE(test, folio_test_active(dst));
+	KUNIT_EXPECT_FALSE_MSG(test, folio_test_active(src), "no list is its any more");
+	KUNIT_EXPECT_TRUE(test, folio_test_workingset(dst));
+	KUNIT_EXPECT_TRUE(test, folio_test_checked(dst));
+	KUNIT_EXPECT_TRUE(test, folio_test_mappedtodisk(dst));
+	KUNIT_EXPECT_TRUE(test, folio_test_readahead(dst));
+	KUNIT_EXPECT_FALSE(test, folio_test_dirty(dst));
+	KUNIT_EXPECT_FALSE(test, folio_test_private(dst));
+	/* It is on no list, so nobody else clears it. */
+	folio_clear_active(dst);
+	src->mapping = NULL;
+	folio_unlock(src);
+	folio_put(src);
+	folio_unlock(dst);
+	folio_put(dst);
+}
+
 /* Takes away the middle one of three; what is left behind must not be seen by the next. */
 static void check_remove(struct kunit *test, void (*remove)(struct folio_fixture *, struct folio *))
 {
@@ -703,6 +865,8 @@ static struct kunit_case filemap_cases[] = {
 	KUNIT_CASE_PARAM(add_folio_conflict, order_gen_params),
 	KUNIT_CASE_PARAM(add_folio_over_shadow, order_gen_params),
 	KUNIT_CASE_PARAM(add_remove_statistics, order_gen_params),
+	KUNIT_CASE_PARAM(kernel_file_statistics, order_gen_params),
+	KUNIT_CASE_PARAM(free_folio_told, order_gen_params),
 	KUNIT_CASE_PARAM(get_folio_create_order, order_gen_params),
 	KUNIT_CASE_PARAM(get_folio_create_beside, order_gen_params),
 	KUNIT_CASE(get_folio_create_frees),
@@ -711,6 +875,7 @@ static struct kunit_case filemap_cases[] = {
 	KUNIT_CASE_PARAM(replace_folio_between, order_gen_params),
 	KUNIT_CASE_PARAM(replace_folio_moves_references, order_gen_params),
 	KUNIT_CASE_PARAM(migrate_folio_moves_all, order_gen_params),
+	KUNIT_CASE_PARAM(migrate_folio_moves_flags, order_gen_params),
 	KUNIT_CASE_PARAM(remove_folio_truncate, order_gen_params),
 	KUNIT_CASE_PARAM(remove_folio_on_error, order_gen_params),
 	KUNIT_CASE(remove_batch_mixed),

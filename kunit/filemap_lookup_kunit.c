@@ -5,7 +5,9 @@
  */
 #include <linux/delay.h>
 #include <linux/module.h>
+#include <linux/swap.h>
 #include <linux/workqueue.h>
+#include <linux/writeback.h>
 
 #include "filemap_model.h"
 
@@ -94,6 +96,51 @@ static void get_folio_flags(struct kunit *test)
 	folio_put(folio);
 	KUNIT_EXPECT_EQ(test, folio_ref_count(folio), nr);
 	KUNIT_EXPECT_EQ(test, mapping->nrpages, nr);
+}
+
+/* What is still called with a page means its folio, and finds the page of each index. */
+static void page_functions_each_index(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, FXT_MAX_ORDER);
+	struct address_space *mapping = fxt_mapping(fx);
+	unsigned int order = fxt_order(test);
+	unsigned long nr = 1UL << order, i;
+	const struct fxt_range want[] = { { BASE, order }, { BASE + nr, order } };
+	struct folio *folio = add_folio(fx, BASE, order), *new = new_folio(fx, order);
+	struct page *last = folio_page(folio, nr - 1);
+
+	KUNIT_ASSERT_EQ(test, folio_order(folio), order);
+	for (i = 0; i < nr; i++) {
+		struct page *page = pagecache_get_page(mapping, BASE + i, 0, 0);
+
+		KUNIT_EXPECT_PTR_EQ_MSG(test, page, folio_page(folio, i), "page %lu", i);
+		KUNIT_ASSERT_EQ_MSG(test, folio_ref_count(folio), nr + 1, "page %lu", i);
+		folio_put(folio);
+	}
+	KUNIT_EXPECT_NULL(test, pagecache_get_page(mapping, BASE - 1, 0, 0));
+	KUNIT_EXPECT_NULL(test, pagecache_get_page(mapping, BASE + nr, 0, 0));
+
+	KUNIT_EXPECT_FALSE(test, folio_test_referenced(folio));
+	mark_page_accessed(last);
+	KUNIT_EXPECT_TRUE(test, IS_ENABLED(CONFIG_LRU_GEN) || folio_test_referenced(folio));
+	KUNIT_EXPECT_TRUE(test, set_page_dirty_lock(last));
+	KUNIT_EXPECT_FALSE(test, set_page_dirty_lock(last));
+	KUNIT_EXPECT_TRUE(test, folio_test_dirty(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+	folio_lock(folio);
+	KUNIT_EXPECT_TRUE(test, clear_page_dirty_for_io(last));
+	KUNIT_EXPECT_FALSE(test, folio_test_dirty(folio));
+	unlock_page(last);
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+
+	KUNIT_EXPECT_EQ(test, 0, add_to_page_cache_lru(&new->page, mapping, BASE + nr, GFP_KERNEL));
+	fxt_drain_lru();
+	KUNIT_EXPECT_TRUE(test, folio_test_locked(new));
+	KUNIT_EXPECT_EQ(test, folio_ref_count(new), nr + 1);
+	fxt_expect_layout(fx, want, 2);
+	fxt_expect_consistent(fx);
+	unlock_page(folio_page(new, nr - 1));
+	folio_put(new);
 }
 
 /* The one lookup that shows what is there instead of a folio. */
@@ -642,6 +689,7 @@ static void range_has_page_edges(struct kunit *test)
 static struct kunit_case filemap_lookup_cases[] = {
 	KUNIT_CASE_PARAM(get_folio_each_index, order_gen_params),
 	KUNIT_CASE_PARAM(get_folio_flags, order_gen_params),
+	KUNIT_CASE_PARAM(page_functions_each_index, order_gen_params),
 	KUNIT_CASE_PARAM(get_entry_each_index, order_gen_params),
 	KUNIT_CASE_PARAM_ATTR(get_folio_dontcache, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
