@@ -164,6 +164,83 @@ static void invalidate_mapping_pages_shadows(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, xa_is_value(xa_load(&fxt_mapping(fx)->i_pages, FIRST + nr - 1)));
 }
 
+/*
+ * Shadows go, of whatever order, each counted once; what lies between them and may not
+ * go stays as it was. The last one is outside of the range:
+ *
+ *	[shadow][dirty folio][shadow][clean folio][shadow] | [shadow]
+ */
+static void invalidate_shadows_around_folio(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, 9);
+	struct xarray *xa = &fxt_mapping(fx)->i_pages;
+	unsigned int order = fxt_order(test), way, i;
+	const pgoff_t pages = 1UL << order, end = FIRST + 5 * pages;
+	const struct fxt_range kept = { FIRST + pages, order };
+
+	for (way = 0; way < 2; way++) {
+		struct folio *dirty;
+
+		for (i = 0; i < 4; i++)
+			fxt_add_shadow(fx, FIRST + (i < 3 ? 2 * i : 5) * pages, order);
+		dirty = fxt_add_folio(fx, kept.index, order, FXT_DIRTY);
+		fxt_add_folio(fx, FIRST + 3 * pages, order, 0);
+		fxt_drain_lru();
+		fx->launder_error = -EIO;
+		if (way)
+			KUNIT_EXPECT_EQ(test, -EIO, invalidate_inode_pages2_range(fxt_mapping(fx),
+										  FIRST, end - 1));
+		else
+			KUNIT_EXPECT_EQ(test, 3 + pages, invalidate_mapping_pages(fxt_mapping(fx),
+										  FIRST, end - 1));
+		fx->launder_error = 0;
+		KUNIT_ASSERT_PTR_EQ(test, dirty, xa_load(xa, kept.index + pages - 1));
+		fxt_expect_layout(fx, &kept, 1);
+		expect_empty(fx, 0, kept.index);
+		expect_empty(fx, kept.index + pages, end);
+		KUNIT_EXPECT_TRUE(test, xa_is_value(xa_load(xa, end)));
+		KUNIT_EXPECT_EQ(test, order, xa_get_order(xa, end));
+		fxt_expect_stamped(fx, FXT_POS(kept.index), FXT_POS(kept.index + pages));
+		expect_folios(fx, true);
+		if (failed_at(test, "order %u, way %u", order, way))
+			return;
+		start_over(fx);
+	}
+}
+
+/* What could not be evicted is the next to go: not active, and reclaimed when written. */
+static void invalidate_mapping_pages_deactivates(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, 9);
+	unsigned int order = fxt_order(test), i;
+	struct folio *folio = fxt_add_folio(fx, FIRST, order, FXT_DIRTY);
+	struct folio *other = fxt_add_folio(fx, FIRST + (1UL << order), order, FXT_DIRTY);
+
+	if (IS_ENABLED(CONFIG_LRU_GEN))
+		kunit_skip(test, "needs a kernel without CONFIG_LRU_GEN");
+	fxt_drain_lru();
+	for (i = 0; i < 2; i++) {
+		folio_mark_accessed(folio);
+		folio_mark_accessed(other);
+		fxt_drain_lru();
+	}
+	folio_mark_accessed(folio);
+	KUNIT_ASSERT_EQ(test, order, folio_order(folio));
+	KUNIT_ASSERT_TRUE(test, folio_test_active(folio) && folio_test_active(other));
+	KUNIT_ASSERT_TRUE(test, folio_test_referenced(folio));
+	KUNIT_EXPECT_EQ(test, 0, invalidate_mapping_pages(fxt_mapping(fx), FIRST,
+							  FIRST + (1UL << order) - 1));
+	fxt_drain_lru();
+	KUNIT_EXPECT_FALSE(test, folio_test_active(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_referenced(folio));
+	KUNIT_EXPECT_TRUE(test, folio_test_reclaim(folio));
+	KUNIT_EXPECT_TRUE(test, folio_test_lru(folio));
+	KUNIT_EXPECT_TRUE(test, folio_test_active(other));
+	KUNIT_EXPECT_FALSE(test, folio_test_reclaim(other));
+	folio_clear_reclaim(folio);
+	expect_folios(fx, true);
+}
+
 /* invalidate_inode_pages2_range() takes every folio that reaches into the range. */
 static void invalidate_inode_pages2_range_edges(struct kunit *test)
 {
@@ -476,6 +553,43 @@ static void truncate_takes_cow_punch_keeps(struct kunit *test)
 }
 
 /*
+ * Pages that a process has made its own are none of the file's: who drops the file's
+ * pages, and unmaps them only then, leaves these.
+ */
+static void invalidate_keeps_private_copies(struct kunit *test)
+{
+	struct folio_fixture *fx = fxt_create(test, 0, 9);
+	unsigned int order = fxt_order(test), way;
+	const pgoff_t pages = 1UL << order, copied = pages - 1;
+	pgoff_t i;
+
+	fxt_switch_mm(fxt_new_mm(test));
+	for (way = 0; way < 2; way++) {
+		fxt_add_folio(fx, MAPPED, order, 0);
+		fxt_mmap(fx, MAP_AT, MAPPED, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+		fxt_touch(test, MAP_AT, pages, false);
+		/* No stamp has the top bit clear. */
+		KUNIT_ASSERT_EQ(test, 0, put_user(5, (u8 __user *)MAP_AT + copied * PAGE_SIZE));
+		if (way)
+			truncate_inode_pages_range(fxt_mapping(fx), FXT_POS(MAPPED),
+						   FXT_POS(MAPPED + pages) - 1);
+		else
+			KUNIT_EXPECT_EQ(test, 0,
+					invalidate_inode_pages2_range(fxt_mapping(fx), MAPPED,
+								      MAPPED + pages - 1));
+		expect_empty(fx, MAPPED, MAPPED + pages);
+		KUNIT_EXPECT_EQ(test, 5, read_user(MAP_AT + copied * PAGE_SIZE));
+		for (i = 0; i < copied; i++)
+			KUNIT_EXPECT_GE_MSG(test, read_user(MAP_AT + i * PAGE_SIZE), 0x80,
+					    "page %lu", i);
+		KUNIT_ASSERT_EQ(test, 0, vm_munmap(MAP_AT, pages << PAGE_SHIFT));
+		if (failed_at(test, "order %u, way %u", order, way))
+			return;
+		start_over(fx);
+	}
+}
+
+/*
  * pagecache_isize_extended(): the page that the old EOF lay in shall fault at its
  * next write, so that the filesystem learns of it, and show zeroes past that EOF.
  * Offsets are in the folio's last page; to is relative to from; blocks of 512.
@@ -672,11 +786,14 @@ static struct kunit_case invalidate_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(truncate_unmaps_from_all, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(truncate_takes_cow_punch_keeps, order_gen_params),
+	KUNIT_CASE_PARAM(invalidate_keeps_private_copies, order_gen_params),
 	KUNIT_CASE_PARAM_ATTR(invalidate_mapping_pages_range_edges, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(invalidate_mapping_pages_keeps_used, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE(invalidate_mapping_pages_shadows),
+	KUNIT_CASE_PARAM(invalidate_shadows_around_folio, order_gen_params),
+	KUNIT_CASE_PARAM(invalidate_mapping_pages_deactivates, order_gen_params),
 	KUNIT_CASE_PARAM_ATTR(invalidate_inode_pages2_range_edges, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(invalidate_inode_pages2_range_asks, refuse_gen_params,
