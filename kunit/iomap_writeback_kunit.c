@@ -8,6 +8,7 @@
 #include <linux/bitmap.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
+#include <linux/workqueue.h>
 #include <linux/writeback.h>
 
 #include "iomap_model.h"
@@ -359,6 +360,174 @@ static void ioend_error_is_kept(struct kunit *test)
 	}
 }
 
+static void end_pending(struct iom_fs *fs)
+{
+	fs->defer = false;
+	while (fs->nr_pending)
+		iom_complete(fs, 0, 0);
+}
+
+/* Who writes and wants nothing cached gets that: when it is on disk it is gone, and it alone. */
+static void write_dontcache_leaves(struct kunit *test)
+{
+#ifdef IOCB_DONTCACHE
+	unsigned int order = fxt_order(test), i;
+	struct iom_fs *fs = iom_create_two(test, order, 0);
+	const size_t size = PAGE_SIZE << order;
+	const struct fxt_range first = { fs->base >> PAGE_SHIFT, order };
+	const pgoff_t second = first.index + (1UL << order);
+
+	iom_for_each_blkbits(i, order) {
+		struct xarray *pages = &iom_mapping(fs)->i_pages;
+		struct folio *folio;
+
+		iom_reset(fs, iom_blkbits[i]);
+		KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base, size, 0), size);
+		KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base + size, size, IOCB_DONTCACHE), size);
+		/* Not by a lookup: who looks for it wants it cached. */
+		folio = xa_load(pages, first.index);
+		KUNIT_ASSERT_NOT_NULL(test, folio);
+		KUNIT_EXPECT_FALSE(test, folio_test_dropbehind(folio));
+		folio = xa_load(pages, second);
+		KUNIT_ASSERT_NOT_NULL(test, folio);
+		KUNIT_ASSERT_EQ(test, order, folio_order(folio));
+		KUNIT_EXPECT_TRUE(test, folio_test_dropbehind(folio));
+		fxt_drain_lru();
+		fs->defer = true;
+		KUNIT_EXPECT_EQ(test, 0, filemap_fdatawrite(iom_mapping(fs)));
+		KUNIT_EXPECT_PTR_EQ(test, folio, xa_load(pages, second));
+		end_pending(fs);
+		fxt_expect_layout(fs->fx, &first, 1);
+		iom_expect_disk(fs, fs->base, fs->base + fs->size);
+	}
+#else
+	kunit_skip(test, "this kernel has no IOCB_DONTCACHE");
+#endif
+}
+
+#if COMPAT_IOMAP_OPS && IS_ENABLED(CONFIG_FS_IOMAP)
+/* A hole, and from byte @bad_from on what the inode itself has of the file. */
+static int tail_begin(struct inode *inode, loff_t pos, loff_t length, unsigned int flags,
+		      struct iomap *iomap, struct iomap *srcmap)
+{
+	struct iom_fs *fs = inode->i_private;
+	loff_t tail = fs->base + fs->bad_from, end = fs->base + fs->size;
+
+	iomap->type = pos < tail ? IOMAP_HOLE : IOMAP_INLINE;
+	iomap->offset = pos < tail ? fs->base : tail;
+	iomap->length = (pos < tail ? tail : end) - iomap->offset;
+	iomap->addr = IOMAP_NULL_ADDR;
+	iomap->inline_data = pos < tail ? NULL : fs->disk + fs->bad_from;
+	return 0;
+}
+
+static const struct iomap_ops tail_ops = {
+	.iomap_begin	= tail_begin,
+};
+
+/* The end of a file that the inode has goes where it belongs, with zeroes behind it. */
+static void read_folio_inline_tail(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i, t, l;
+	const size_t size = PAGE_SIZE << order;
+	struct iom_fs *fs = iom_create(test, 0, IOM_MAX_ORDER, SZ_4G, size);
+
+	iom_for_each_blkbits(i, order) {
+		const size_t bs = 1 << iom_blkbits[i];
+		const size_t tails[] = { bs, round_down(size / 2, bs), size - bs };
+		const size_t lens[] = { 1, bs / 2 + 1, bs };
+
+		for (t = 0; bs < size && t < ARRAY_SIZE(tails); t++) {
+			for (l = 0; l < ARRAY_SIZE(lens); l++) {
+				loff_t eof = fs->base + tails[t] + lens[l];
+				struct iomap_read_folio_ctx ctx = {};
+				struct folio *folio;
+
+				iom_reset(fs, iom_blkbits[i]);
+				/* Not an error here: only where the tail begins. */
+				fs->bad_from = tails[t];
+				i_size_write(&fs->fx->inode, eof);
+				iom_model_zeroes(fs, fs->base, fs->base + tails[t]);
+				iom_model_zeroes(fs, eof, fs->base + size);
+				folio = iom_add_folio(fs, fs->base, order);
+				folio_lock(folio);
+				ctx.cur_folio = folio;
+				iomap_read_folio(&tail_ops, &ctx, NULL);
+				KUNIT_EXPECT_FALSE(test, folio_test_locked(folio));
+				KUNIT_EXPECT_TRUE_MSG(test, folio_test_uptodate(folio),
+						      "tail at %zu, blocks of %zu", tails[t], bs);
+				iom_expect_cache(fs, fs->base, fs->base + size);
+				fs->bad_from = 0;
+				iom_done(fs, folio);
+			}
+		}
+	}
+}
+#else
+static void read_folio_inline_tail(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_FS_IOMAP and iomap's operations of 7.3");
+}
+#endif
+
+/* The I/O that ends a little later. */
+struct iom_ender {
+	struct delayed_work work;
+	struct iom_fs *fs;
+	bool done;
+};
+
+static void complete_later(struct work_struct *work)
+{
+	struct iom_ender *ender = container_of(to_delayed_work(work), struct iom_ender, work);
+
+	WRITE_ONCE(ender->done, true);
+	end_pending(ender->fs);
+}
+
+/* Who wants to write to a page waits where data must not change while they are written. */
+static void mkwrite_waits_if_stable(struct kunit *test)
+{
+	unsigned int order = fxt_order(test), i, stable;
+	struct iom_fs *fs = iom_create_two(test, order, 0);
+	struct iom_ender *ender = kunit_kzalloc(test, sizeof(*ender), GFP_KERNEL);
+	const size_t size = PAGE_SIZE << order;
+
+	KUNIT_ASSERT_NOT_NULL(test, ender);
+	ender->fs = fs;
+	INIT_DELAYED_WORK(&ender->work, complete_later);
+	iom_for_each_blkbits(i, order) {
+		struct folio *folio;
+
+		iom_reset(fs, iom_blkbits[i]);
+		KUNIT_ASSERT_EQ(test, iom_write(fs, fs->base, size, 0), size);
+		folio = filemap_get_folio(iom_mapping(fs), fs->base >> PAGE_SHIFT);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+		KUNIT_ASSERT_EQ(test, order, folio_order(folio));
+		for (stable = 0; stable < 2; stable++) {
+			fs->defer = true;
+			ender->done = false;
+			KUNIT_EXPECT_EQ(test, 0, filemap_fdatawrite(iom_mapping(fs)));
+			KUNIT_ASSERT_TRUE(test, folio_test_writeback(folio));
+			if (stable) {
+				mapping_set_stable_writes(iom_mapping(fs));
+				schedule_delayed_work(&ender->work, HZ / 50);
+			}
+			KUNIT_EXPECT_EQ(test, VM_FAULT_LOCKED,
+					iom_mkwrite(fs, folio_page(folio, (1UL << order) - 1)));
+			KUNIT_EXPECT_EQ(test, stable, READ_ONCE(ender->done));
+			KUNIT_EXPECT_TRUE(test, folio_test_dirty(folio));
+			flush_delayed_work(&ender->work);
+			KUNIT_EXPECT_EQ(test, !stable, folio_test_writeback(folio));
+			folio_unlock(folio);
+			end_pending(fs);
+			mapping_clear_stable_writes(iom_mapping(fs));
+		}
+		iom_write_back(fs);
+		iom_done(fs, folio);
+	}
+}
+
 /* All of it together. */
 
 #define RANDOM_PAGES	64
@@ -483,6 +652,11 @@ static struct kunit_case iomap_writeback_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(ioend_merges_neighbours, order_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(ioend_error_is_kept, order_gen_params),
+	KUNIT_CASE_PARAM(write_dontcache_leaves, order_gen_params),
+	KUNIT_CASE_PARAM_ATTR(read_folio_inline_tail, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE_PARAM_ATTR(mkwrite_waits_if_stable, order_gen_params,
+			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(random_operations, random_gen_params,
 			      {.speed = KUNIT_SPEED_SLOW}),
 	{}

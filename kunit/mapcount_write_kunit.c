@@ -5,6 +5,8 @@
  * mapcount_model.h tells how each case knows what to expect.
  */
 #include <linux/module.h>
+#include <linux/pagemap.h>
+#include <linux/workqueue.h>
 
 #include "mapcount_model.h"
 
@@ -121,6 +123,82 @@ static void write_shared_page(struct kunit *test)
 }
 
 /* On return the folio is locked and dirty already: a freeze must see it so. */
+/* Somebody who ends the writeback of a folio a little later. */
+struct ender {
+	struct delayed_work work;
+	struct folio *folio;
+	bool done;
+};
+
+static void end_later(struct work_struct *work)
+{
+	struct ender *ender = container_of(to_delayed_work(work), struct ender, work);
+
+	WRITE_ONCE(ender->done, true);
+	folio_end_writeback(ender->folio);
+}
+
+static vm_fault_t call_mkwrite(struct maps *m, struct window *w, unsigned long page)
+{
+	vm_fault_t ret;
+
+	mmap_read_lock(w->mm);
+	ret = filemap_page_mkwrite(&(struct vm_fault) {
+		.vma = find_vma(w->mm, w->base),
+		.page = folio_page(m->folio, page),
+	});
+	mmap_read_unlock(w->mm);
+	return ret;
+}
+
+/*
+ * Where data must not change while they are written, whoever wants to write to any
+ * page of the folio waits; elsewhere he need not. A folio that left the file is not his.
+ */
+static void filemap_page_mkwrite_waits(struct kunit *test)
+{
+	struct maps *m = start_maps(test, fxt_order(test));
+	struct ender *ender = kunit_kzalloc(test, sizeof(*ender), GFP_KERNEL);
+	struct window *w = new_window(m, m->mm[0], ODD(0));
+	unsigned int stable;
+
+	KUNIT_ASSERT_NOT_NULL(test, ender);
+	ender->folio = m->folio;
+	INIT_DELAYED_WORK(&ender->work, end_later);
+	mmap_pages(m, w, 0, m->nr, SHARED_WRITE);
+	for (stable = 0; stable < 2; stable++) {
+		if (stable)
+			mapping_set_stable_writes(fxt_mapping(m->fx));
+		folio_lock(m->folio);
+		folio_clear_dirty_for_io(m->folio);
+		folio_start_writeback(m->folio);
+		folio_unlock(m->folio);
+		if (stable)
+			schedule_delayed_work(&ender->work, HZ / 50);
+		KUNIT_EXPECT_EQ(test, VM_FAULT_LOCKED, call_mkwrite(m, w, m->nr - 1));
+		KUNIT_EXPECT_EQ_MSG(test, stable, READ_ONCE(ender->done), "stable %u", stable);
+		KUNIT_EXPECT_TRUE(test, folio_test_dirty(m->folio));
+		KUNIT_EXPECT_TRUE(test, folio_test_locked(m->folio));
+		flush_delayed_work(&ender->work);
+		KUNIT_EXPECT_EQ_MSG(test, !stable, folio_test_writeback(m->folio), "stable %u",
+				    stable);
+		if (!stable)
+			folio_end_writeback(m->folio);
+		folio_clear_dirty_for_io(m->folio);
+		folio_unlock(m->folio);
+	}
+	mapping_clear_stable_writes(fxt_mapping(m->fx));
+
+	folio_get(m->folio);
+	truncate_inode_pages(fxt_mapping(m->fx), 0);
+	KUNIT_EXPECT_EQ(test, VM_FAULT_NOPAGE, call_mkwrite(m, w, 0));
+	KUNIT_EXPECT_FALSE(test, folio_test_locked(m->folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_dirty(m->folio));
+	folio_put(m->folio);
+	m->folio = NULL;
+	use_mm(NULL);
+}
+
 static void filemap_page_mkwrite_locks_dirty(struct kunit *test)
 {
 	struct maps *m = start_maps(test, fxt_order(test));
@@ -358,6 +436,7 @@ static struct kunit_case mapcount_write_cases[] = {
 	KUNIT_CASE(split_pmd_by_write),
 	KUNIT_CASE_PARAM(write_shared_page, order_gen_params),
 	KUNIT_CASE_PARAM(filemap_page_mkwrite_locks_dirty, order_gen_params),
+	KUNIT_CASE_PARAM(filemap_page_mkwrite_waits, order_gen_params),
 	KUNIT_CASE_PARAM(unmap_keeps_dirty, order_gen_params),
 	KUNIT_CASE_PARAM(folio_mkclean_every_pte, order_gen_params),
 	KUNIT_CASE(folio_mkclean_pmd),
