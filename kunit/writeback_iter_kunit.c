@@ -5,6 +5,7 @@
  * what others do to the folios meanwhile.
  */
 #include <linux/module.h>
+#include <linux/uio.h>
 
 #include "writeback_model.h"
 
@@ -572,6 +573,84 @@ static void fdatawait_range_many(struct kunit *test)
 	release_folios(wf, folios);
 }
 
+/* The device gives a byte at a time, and never sees a file that is dirty where it reads. */
+static ssize_t direct_io(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct address_space *mapping = iocb->ki_filp->f_mapping;
+	struct wb_file *wf = mapping->host->i_private;
+	loff_t last = iocb->ki_pos + iov_iter_count(iter) - 1;
+
+	KUNIT_EXPECT_FALSE(wf->test, filemap_range_has_writeback(mapping, iocb->ki_pos, last));
+	iocb->private = (void *)((unsigned long)iocb->private + 1);
+	iov_iter_advance(iter, 1);
+	return 1;
+}
+
+static const struct address_space_operations direct_aops = {
+	.dirty_folio	= filemap_dirty_folio,
+	.writepages	= wf_writepages,
+	.direct_IO	= direct_io,
+};
+
+static ssize_t read_direct(struct wb_file *wf, loff_t pos, u8 *buf, size_t len, int flags,
+			   unsigned long calls)
+{
+	struct kvec kvec = { .iov_base = buf, .iov_len = len };
+	struct iov_iter iter;
+	struct kiocb iocb;
+	ssize_t ret;
+
+	init_sync_kiocb(&iocb, fxt_file(wf->fx));
+	iocb.ki_pos = pos;
+	iocb.ki_flags |= IOCB_DIRECT | flags;
+	iocb.private = NULL;
+	iov_iter_kvec(&iter, ITER_DEST, &kvec, 1, len);
+	ret = generic_file_read_iter(&iocb, &iter);
+	KUNIT_EXPECT_EQ_MSG(wf->test, calls, (unsigned long)iocb.private, "%zu at %lld", len, pos);
+	KUNIT_EXPECT_EQ_MSG(wf->test, iocb.ki_pos, pos + max(ret, 0), "%zu at %lld", len, pos);
+	return ret;
+}
+
+/*
+ * Who reads past the page cache first has what is dirty there written, and only that;
+ * who may not wait is told so. What the device does not give comes from the cache.
+ */
+static void direct_read_writes_first(struct kunit *test)
+{
+	struct wb_file *wf = open_file(test);
+	unsigned int order = fxt_order(test), i;
+	const loff_t size = PAGE_SIZE << order, at[] = { size, 3 * size / 2, 2 * size - 1 };
+	u8 buf[8];
+
+	wf_mapping(wf)->a_ops = &direct_aops;
+	for (i = 0; i < 3; i++)
+		fxt_add_folio(wf->fx, i << order, order, FXT_DIRTY);
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		struct folio *folio = filemap_get_folio(wf_mapping(wf), 1UL << order);
+
+		KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+		KUNIT_ASSERT_EQ(test, order, folio_order(folio));
+		folio_mark_dirty(folio);
+		folio_put(folio);
+		forget_written(wf);
+		KUNIT_EXPECT_EQ(test, -EAGAIN, read_direct(wf, at[i], buf, 1, IOCB_NOWAIT, 0));
+		KUNIT_EXPECT_EQ(test, 0, wf->nr_calls);
+		KUNIT_EXPECT_EQ(test, 1, read_direct(wf, at[i], buf, 1, 0, 1));
+		KUNIT_EXPECT_EQ(test, 1, wf->nr_calls);
+		KUNIT_EXPECT_EQ(test, WB_SYNC_ALL, wf->mode);
+		KUNIT_EXPECT_EQ(test, at[i], wf->start);
+		KUNIT_EXPECT_EQ(test, at[i], wf->end);
+		KUNIT_EXPECT_EQ(test, 1, wf->nr_written);
+		KUNIT_EXPECT_EQ(test, 1UL << order, wf->written[0].index);
+		/* Now there is nothing to wait for. */
+		KUNIT_EXPECT_EQ(test, 1, read_direct(wf, at[i], buf, 1, IOCB_NOWAIT, 1));
+		KUNIT_EXPECT_EQ(test, 1, wf->nr_calls);
+	}
+	KUNIT_EXPECT_EQ(test, 8, read_direct(wf, size + 8, buf, 8, 0, 1));
+	fxt_expect_buffer(wf->fx, buf + 1, size + 9, 7);
+	expect_agreed(wf, "after direct reads");
+}
+
 KUNIT_ARRAY_PARAM_DESC(order, fxt_orders, desc);
 
 static struct kunit_case writeback_iter_cases[] = {
@@ -586,6 +665,7 @@ static struct kunit_case writeback_iter_cases[] = {
 	KUNIT_CASE(tag_pages_range),
 	KUNIT_CASE(fdatawait_range_many),
 	KUNIT_CASE(tag_pages_many),
+	KUNIT_CASE_PARAM(direct_read_writes_first, order_gen_params),
 	{}
 };
 

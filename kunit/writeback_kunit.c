@@ -8,6 +8,7 @@
 #include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/uaccess.h>
+#include <linux/vmstat.h>
 
 #include "writeback_model.h"
 
@@ -189,6 +190,37 @@ static void end_writeback_accounts(struct kunit *test)
 		expect_mark(wf, folio, PAGECACHE_TAG_WRITEBACK, false, "when ended");
 		expect_agreed(wf, "after some have ended");
 		expect_counts(wf, "after some have ended", 0, (2 - i) * nr, 3 * nr, (i + 1) * nr);
+	}
+}
+
+/* What reclaim waits for goes to the end of the list from which it takes, all its pages. */
+static void end_writeback_rotates(struct kunit *test)
+{
+	struct wb_file *wf = open_file(test);
+	unsigned int order = fxt_order(test), reclaim;
+	unsigned long *events = kunit_kcalloc(test, NR_VM_EVENT_ITEMS, sizeof(*events), GFP_KERNEL);
+	struct folio *folio = add_one(wf, order);
+	unsigned long before;
+
+	KUNIT_ASSERT_NOT_NULL(test, events);
+	if (!IS_ENABLED(CONFIG_VM_EVENT_COUNTERS))
+		kunit_skip(test, "needs CONFIG_VM_EVENT_COUNTERS");
+	fxt_drain_lru();
+	wf->action = DO_HOLD;
+	for (reclaim = 0; reclaim < 2; reclaim++) {
+		folio_mark_dirty(folio);
+		KUNIT_ASSERT_EQ(test, 0, filemap_fdatawrite(wf_mapping(wf)));
+		KUNIT_ASSERT_TRUE(test, folio_test_writeback(folio));
+		if (reclaim)
+			folio_set_reclaim(folio);
+		all_vm_events(events);
+		before = events[PGROTATED];
+		folio_end_writeback(folio);
+		fxt_drain_lru();
+		all_vm_events(events);
+		KUNIT_EXPECT_EQ_MSG(test, (unsigned long)reclaim << order,
+				    events[PGROTATED] - before, "reclaim %u", reclaim);
+		KUNIT_EXPECT_TRUE(test, folio_test_lru(folio));
 	}
 }
 
@@ -794,6 +826,7 @@ static struct kunit_case writeback_cases[] = {
 			      {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM(start_writeback_accounts, order_gen_params),
 	KUNIT_CASE_PARAM(end_writeback_accounts, order_gen_params),
+	KUNIT_CASE_PARAM(end_writeback_rotates, order_gen_params),
 	KUNIT_CASE_PARAM(redirty_for_writepage_accounts, order_gen_params),
 	KUNIT_CASE_PARAM(cancel_dirty_accounts, order_gen_params),
 	KUNIT_CASE_PARAM(truncate_dirty_partly, order_gen_params),
