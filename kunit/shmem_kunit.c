@@ -119,6 +119,78 @@ static void write_over_folios(struct kunit *test)
 	shm_expect_folios(fx);
 }
 
+static unsigned long huge_allocs(struct kunit *test)
+{
+	unsigned long *events = kunit_kcalloc(test, NR_VM_EVENT_ITEMS, sizeof(*events), GFP_KERNEL);
+	unsigned long nr = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, events);
+	if (IS_ENABLED(CONFIG_VM_EVENT_COUNTERS) && IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE)) {
+		all_vm_events(events);
+		nr = events[THP_FILE_ALLOC];
+	}
+	kunit_kfree(test, events);
+	return nr;
+}
+
+static long allocs_of(unsigned int order)
+{
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	return fxa_mthp_stat(order, MTHP_STAT_SHMEM_ALLOC);
+#else
+	return 0;
+#endif
+}
+
+/* The folio at FIRST, with a reference, and nothing waits in a batch. */
+static struct folio *first_folio(struct folio_fixture *fx, unsigned int order)
+{
+	fxt_drain_lru();
+	return get_folio(fx, FIRST, order);
+}
+
+/*
+ * Who writes to a folio uses it, from the first byte on, and who reads its beginning;
+ * space that was only reserved is used by nobody. Each new folio is counted by its order.
+ */
+static void use_marks_and_counts(struct kunit *test)
+{
+	unsigned int order = fxt_order(test);
+	struct folio_fixture *fx = shm_file(test);
+	const loff_t pos = FXT_POS(FIRST), end = pos + (PAGE_SIZE << order);
+	const unsigned long huge = huge_allocs(test);
+	const long allocs = allocs_of(order);
+	struct folio *folio;
+
+	if (IS_ENABLED(CONFIG_LRU_GEN))
+		kunit_skip(test, "needs a kernel without CONFIG_LRU_GEN");
+	i_size_write(shm_inode(fx), end);
+	KUNIT_ASSERT_EQ(test, 0, vfs_fallocate(fx->file, 0, pos, end - pos));
+	folio = first_folio(fx, order);
+	KUNIT_EXPECT_FALSE_MSG(test, folio_test_referenced(folio), "reserved");
+	folio_put(folio);
+	shm_start_over(fx);
+
+	i_size_write(shm_inode(fx), end);
+	shm_write(fx, pos + 1, pos + 2);
+	folio = first_folio(fx, order);
+	KUNIT_EXPECT_TRUE_MSG(test, folio_test_referenced(folio), "written once");
+	KUNIT_EXPECT_FALSE_MSG(test, folio_test_active(folio), "written once");
+	folio_clear_referenced(folio);
+	fxt_read_stamped(fx, pos + 1, pos + 2, false);
+	KUNIT_EXPECT_FALSE_MSG(test, folio_test_referenced(folio), "read elsewhere");
+	fxt_read_stamped(fx, pos, pos + 1, true);
+	KUNIT_EXPECT_TRUE_MSG(test, folio_test_referenced(folio), "read at the beginning");
+	shm_write(fx, pos + 1, pos + 2);
+	fxt_drain_lru();
+	KUNIT_EXPECT_TRUE_MSG(test, folio_test_active(folio), "written again");
+	folio_put(folio);
+	shm_expect_folios(fx);
+	KUNIT_EXPECT_EQ(test, order ? 2 : 0, allocs_of(order) - allocs);
+	KUNIT_EXPECT_EQ(test, order == PMD_ORDER && IS_ENABLED(CONFIG_VM_EVENT_COUNTERS) ? 2 : 0,
+			huge_allocs(test) - huge);
+}
+
 /* huge=within_size: for each size of the file and index in it, the right order. */
 static void within_size_each_eof(struct kunit *test)
 {
@@ -569,6 +641,7 @@ static struct kunit_case shmem_cases[] = {
 	KUNIT_CASE_PARAM(write_whole_folio, order_gen_params),
 	KUNIT_CASE_PARAM(write_part_of_new_folio, order_gen_params),
 	KUNIT_CASE_PARAM(write_over_folios, order_gen_params),
+	KUNIT_CASE_PARAM(use_marks_and_counts, order_gen_params),
 	KUNIT_CASE(within_size_each_eof),
 	KUNIT_CASE(within_size_write_end),
 	KUNIT_CASE(order_beside_folios),

@@ -163,6 +163,48 @@ static void swap_in_at_random(struct kunit *test)
 	expect_swapped(fx, swap, pages + 2);
 }
 
+/*
+ * A file that wants its memory below some address gets it there, also when a page of it
+ * was read from swap with its neighbours, by one who did not know: it is copied.
+ */
+static void swap_in_replaces_folio(struct kunit *test)
+{
+	const gfp_t low = GFP_KERNEL | __GFP_DMA;
+	const pgoff_t index = FIRST + 1024;
+	const unsigned long nr = 32;
+	struct folio_fixture *fx = shm_file(test);
+	struct fxt_swap *swap = swap_on(test, 1600, false);
+	struct shm_stats before;
+	gfp_t gfp = mapping_gfp_mask(fxt_mapping(fx));
+	unsigned long i;
+
+	if (!IS_ENABLED(CONFIG_ZONE_DMA))
+		kunit_skip(test, "needs CONFIG_ZONE_DMA");
+	for (i = 0; i < nr; i++)
+		fxt_add_shmem(fx, index + i, 0);
+	before = shm_read_stats();
+	for (i = 0; i < nr; i++)
+		swap_out(fx, swap, index + i, 0);
+	for (i = 0; i < nr; i++) {
+		struct folio *folio;
+
+		/* Every fourth is read in ignorance of that, and brings others along. */
+		mapping_set_gfp_mask(fxt_mapping(fx), i % 4 ? low : gfp);
+		fxt_read_stamped(fx, FXT_POS(index + i), FXT_POS(index + i + 1), false);
+		folio = get_folio(fx, index + i, 0);
+		if (i % 4)
+			KUNIT_EXPECT_LE_MSG(test, (int)folio_zonenum(folio), (int)gfp_zone(low),
+					    "page %lu", i);
+		folio_put(folio);
+	}
+	mapping_set_gfp_mask(fxt_mapping(fx), gfp);
+	KUNIT_EXPECT_EQ(test, nr, fxt_mapping(fx)->nrpages);
+	fxt_expect_stamped(fx, FXT_POS(index), FXT_POS(index + nr));
+	shm_expect_folios(fx);
+	expect_swapped(fx, swap, nr);
+	shm_expect_stats(test, before, 0, 0);
+}
+
 /* Holes at every edge of a swapped folio: contents, and slots that are free. */
 static void punch_swapped_folio(struct kunit *test)
 {
@@ -641,6 +683,7 @@ static void needs_exports(struct kunit *test)
 
 #define swap_out_and_read	needs_exports
 #define swap_in_at_random	needs_exports
+#define swap_in_replaces_folio	needs_exports
 #define punch_swapped_folio	needs_exports
 #define punch_many_swapped	needs_exports
 #define swap_out_past_eof	needs_exports
@@ -660,6 +703,7 @@ static void needs_exports(struct kunit *test)
 static struct kunit_case shmem_swap_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(swap_out_and_read, order_gen_params, {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE_PARAM_ATTR(swap_in_at_random, order_gen_params, {.speed = KUNIT_SPEED_SLOW}),
+	KUNIT_CASE(swap_in_replaces_folio),
 	KUNIT_CASE_PARAM_ATTR(punch_swapped_folio, order_gen_params, {.speed = KUNIT_SPEED_SLOW}),
 	KUNIT_CASE(punch_many_swapped),
 	KUNIT_CASE_PARAM_ATTR(swap_out_past_eof, order_gen_params, {.speed = KUNIT_SPEED_SLOW}),
