@@ -15,7 +15,7 @@ LARGE=$((OPS / 1250 + 1))
 test_make() {
 	can_verity
 	make_fs
-	mkdir $REF $TOP/sizes $TOP/files
+	mkdir $REF $TOP/sizes
 	for size in $SIZES; do content "$size" >$REF/"$size"; done
 }
 
