@@ -24,7 +24,8 @@
 #define HAS_MODES	0x08
 #define HAS_CASE	0x10	/* two names may differ in their case alone */
 #define HAS_TIMES	0x20
-#define HAS_ALL		0x3f
+#define HAS_SYNC_DIR	0x40
+#define HAS_ALL		0x7f
 
 #define SECOND		1000000000ULL
 

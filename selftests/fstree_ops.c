@@ -390,10 +390,13 @@ static void do_removexattr(struct tree *tree)
 
 static void do_fsync(struct tree *tree)
 {
-	struct entry *entry = pick(tree, REG | DIRS, true);
+	unsigned int types = tree->has & HAS_SYNC_DIR ? REG | DIRS : REG;
+	struct entry *entry = pick(tree, types, true);
 	int fd;
 	char path[PATH_MAX];
 
+	if (!entry)
+		return;
 	tree_path(tree, entry, path, sizeof(path));
 	say(tree, path, "");
 	if (!tree->live)

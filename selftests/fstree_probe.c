@@ -103,6 +103,18 @@ static void keep_probe(const struct tree *tree, const char *file)
 		usage_error("%s: %m", file);
 }
 
+/* hfs has no ->fsync() for directories, which is EINVAL; other errors are the test's. */
+static void probe_sync(struct tree *tree)
+{
+	int fd = open(tree->top, O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0)
+		usage_error("%s: %m", tree->top);
+	if (!fsync(fd) || errno != EINVAL)
+		tree->has |= HAS_SYNC_DIR;
+	close(fd);
+}
+
 /* A longer one need not be an error: HFS cuts it off. */
 static void probe_names(struct tree *tree)
 {
@@ -138,6 +150,7 @@ void tree_probe(struct tree *tree)
 		unlink(other);
 	}
 	probe_names(tree);
+	probe_sync(tree);
 	probe_xattr(tree, file);
 	probe_modes(tree, file, other);
 	probe_times(tree, file);
@@ -157,11 +170,12 @@ void tree_probe(struct tree *tree)
 		keep_probe(tree, file);
 	}
 	if (tree->has != HAS_ALL)
-		printf("# not supported here:%s%s%s%s%s%s\n", tree->has & HAS_LINK ? "" : " links",
+		printf("# not supported here:%s%s%s%s%s%s%s\n", tree->has & HAS_LINK ? "" : " links",
 		       tree->has & HAS_SYMLINK ? "" : " symlinks",
 		       tree->has & HAS_XATTR ? "" : " extended attributes",
 		       tree->has & HAS_MODES ? "" : " modes",
 		       tree->has & HAS_TIMES ? "" : " times",
-		       tree->has & HAS_CASE ? "" : " upper and lower case");
+		       tree->has & HAS_CASE ? "" : " upper and lower case",
+		       tree->has & HAS_SYNC_DIR ? "" : " fsync of directories");
 	fflush(stdout);
 }
