@@ -20,7 +20,7 @@ bitmap_pages() {
 }
 
 [ -e /proc/mdstat ] || insmod /modules/md-mod.ko || exit 1
-[ -d /sys/module/raid1 ] || insmod /modules/raid1.ko || exit 1
+grep -q raid1 /proc/mdstat || insmod /modules/raid1.ko || exit 1
 losetup -o 0 /dev/loop0 "$1" && losetup -o $((32 << 20)) /dev/loop1 "$1" || exit 1
 used=0
 for _ in $(seq $rounds); do

@@ -12,9 +12,9 @@ pages() {
 	cat /proc/sys/vm/stat_refresh
 	sed -n 's/^nr_file_pages //p' /proc/vmstat
 }
-fsimage --large 0 --keep /tmp/tree || exit 1
-want=$(find /tmp/tree -type f -exec stat -c %s {} + | awk '{ n += int(($1 + 4095) / 4096) } END { print n }')
-mksquashfs /tmp/tree "$1" -noappend -no-progress -b 128K -no-duplicates -always-use-fragments >/dev/null || exit 1
+fsimage --large 0 --keep /tmp/ends || exit 1
+want=$(find /tmp/ends -type f -exec stat -c %s {} + | awk '{ n += int(($1 + 4095) / 4096) } END { print n }')
+mksquashfs /tmp/ends "$1" -noappend -no-progress -b 128K -no-duplicates -always-use-fragments >/dev/null || exit 1
 echo 0 >"/sys/block/${1##*/}/queue/read_ahead_kb"
 mount -t squashfs "$1" /mnt || exit 1
 ls /mnt >/dev/null
