@@ -22,7 +22,8 @@
 #include "common.h"
 
 #define MAX_TURNS	100
-#define COUNTED_LOOPS	40
+#define LOOP_TURNS	20
+#define LOOP_ROUNDS	50000U
 #define PAGE		4096U
 #define DATA_PAGES	1024U	/* of the file that is read and written: 4 MiB */
 
@@ -304,28 +305,37 @@ static void measure(struct cost *cost, const struct operation *op)
 	fflush(stdout);
 }
 
-/*
- * A clock that counts instructions gives a loop the same time again, to the nanosecond,
- * unless an interrupt falls into it; no other clock does, most of the time.
- */
-static bool counts_instructions(void)
+/* best_loop() - the time of @rounds, without the interrupts that fell into some turns. */
+static uint64_t best_loop(unsigned int rounds)
 {
-	uint64_t took[COUNTED_LOOPS];
-	unsigned int n, same = 0;
+	uint64_t best = UINT64_MAX;
+	unsigned int turn;
 
-	for (n = 0; n < COUNTED_LOOPS; n++) {
-		unsigned int left = 50000;
-		uint64_t start = now();
+	for (turn = 0; turn < LOOP_TURNS; turn++) {
+		unsigned int left = rounds;
+		uint64_t start = now(), took;
 
 		do {
 			asm volatile("" : "+r" (left));
 		} while (--left);
-		took[n] = now() - start;
+		took = now() - start;
+		if (took < best)
+			best = took;
 	}
-	qsort(took, COUNTED_LOOPS, sizeof(took[0]), by_size);
-	for (n = 1; n < COUNTED_LOOPS; n++)
-		same += took[n] == took[n - 1];
-	return same > COUNTED_LOOPS / 2;
+	return best;
+}
+
+/*
+ * Where instructions are counted, a round of a loop takes a whole number of nanoseconds,
+ * two or more: no other clock has that to a thousandth.
+ */
+static bool counts_instructions(void)
+{
+	uint64_t more = best_loop(2 * LOOP_ROUNDS) - best_loop(LOOP_ROUNDS);
+	uint64_t round = (more + LOOP_ROUNDS / 2) / LOOP_ROUNDS;
+	int64_t off = more - round * LOOP_ROUNDS;
+
+	return round >= 2 && round <= 8 && labs(off) <= LOOP_ROUNDS / 1000;
 }
 
 static void fill(struct cost *cost, const char *path)

@@ -170,7 +170,8 @@ void tree_probe(struct tree *tree)
 		keep_probe(tree, file);
 	}
 	if (tree->has != HAS_ALL)
-		printf("# not supported here:%s%s%s%s%s%s%s\n", tree->has & HAS_LINK ? "" : " links",
+		printf("# not supported here:%s%s%s%s%s%s%s\n",
+		       tree->has & HAS_LINK ? "" : " links",
 		       tree->has & HAS_SYMLINK ? "" : " symlinks",
 		       tree->has & HAS_XATTR ? "" : " extended attributes",
 		       tree->has & HAS_MODES ? "" : " modes",
