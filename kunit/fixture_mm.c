@@ -165,6 +165,7 @@ pmd_t *fxt_find_pmd(struct mm_struct *mm, unsigned long addr)
 	pmd = pmd_offset(pud, addr);
 	return pmd_none(*pmd) ? NULL : pmd;
 }
+EXPORT_SYMBOL_NS_GPL(fxt_find_pmd, COMPAT_NS(FOLIO_KUNIT));
 
 /**
  * fxt_walk_mm() - count in the page tables what maps a folio

@@ -107,7 +107,7 @@ static int census_nid(struct census *c, const struct page *page, int last)
 #ifdef NODE_NOT_IN_PAGE_FLAGS
 	int nid = page_to_nid(page);
 #else
-	int nid = __memdesc_flags(page) >> NODES_PGSHIFT & NODES_MASK;
+	int nid = compat_page_flags(page) >> NODES_PGSHIFT & NODES_MASK;
 #endif
 
 	return nid < c->nr_nodes && c->node[nid] ? nid : last;

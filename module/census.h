@@ -7,7 +7,8 @@
 #include <linux/types.h>
 
 #include "compat.h"
-#include "memdesc.h"
+
+#include <linux/memdesc.h>
 
 struct seq_file;
 

@@ -159,6 +159,7 @@ typedef const struct kiocb *compat_write_ctx;
 #endif
 
 /* 6.15: memory of kmalloc() beyond the sizes of slabs has a page type. */
+#define COMPAT_LARGE_KMALLOC_TYPED	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0))
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define PGTY_large_kmalloc	0xf8
 #endif
@@ -178,6 +179,15 @@ typedef const struct kiocb *compat_write_ctx;
 #define PP_MAGIC_MASK	(~0x3UL)
 #endif
 
+/* 6.15: the function of a timer is set with the rest of it. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define hrtimer_setup(timer, fn, clock, mode)	\
+	(hrtimer_init(timer, clock, mode), (void)((timer)->function = (fn)))
+#endif
+
+/* After 6.12: where that saves memory, a tail does not name its head but masks itself. */
+#define COMPAT_TAIL_MASK	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0))
+
 /* 6.18: the largest order of a folio has a name. */
 #ifndef MAX_FOLIO_ORDER
 #define MAX_FOLIO_ORDER	ilog2(MAX_FOLIO_NR_PAGES)
@@ -189,11 +199,13 @@ typedef const struct kiocb *compat_write_ctx;
 /* 6.14: files of tmpfs have folios of all orders; before, of one page or a whole PMD. */
 #define COMPAT_TMPFS_ORDERS	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0))
 
-/* 6.18: the flags of a folio are a memdesc_flags_t. */
+/* 6.18: the flags of a page and of a folio are a memdesc_flags_t. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
 #define compat_folio_flags(folio)	READ_ONCE((folio)->flags)
+#define compat_page_flags(page)		READ_ONCE((page)->flags)
 #else
 #define compat_folio_flags(folio)	READ_ONCE((folio)->flags.f)
+#define compat_page_flags(page)		READ_ONCE((page)->flags.f)
 #endif
 
 /* After 6.12: memory for one object, by its type. */

@@ -24,6 +24,8 @@ NOT_IMPERATIVE = re.compile(r"(?!(need|embed|feed|seed|shed|bring|string|spring)
 ALLOWED_LONG = re.compile(r"^\s|^>|https?://|^[A-Z][\w-]+: |^\[")
 AUTHOR = re.compile(r".*\S <[^@<>\s]+@[^@<>\s]+>")
 TOOLS = ("git am", "quilt push -a", "patch -p1 --fuzz=0")
+# What the module has for kernels without the series, of the files that this adds.
+COPIES = {"include/linux/memdesc.h": "module/include/linux/memdesc.h", "mm/memdesc.c": "module/memdesc.c"}
 Problems = list[str]
 
 
@@ -173,6 +175,14 @@ def check_applies(workshop: Workshop) -> Iterator[tuple[str, Problems]]:
         yield "the three give the same tree", [] if same else [f"{tool}: {results[tool]}" for tool in TOOLS]
 
 
+def check_copies(workshop: Workshop, root: Path) -> Iterator[tuple[str, Problems]]:
+    """The module's copy of a file is the one that the series makes, to the byte."""
+    for name in sorted(COPIES.keys() & set(workshop.files)):
+        made, copy = workshop.scratch / TOOLS[0].split()[0] / name, root / COPIES[name]
+        same = made.is_file() and copy.is_file() and made.read_bytes() == copy.read_bytes()
+        yield f"{COPIES[name]} is {name}", [] if same else ["they differ; copy the one that is right over the other, then 'make refresh'"]
+
+
 def all_checks(tree: Path, patches: Path, ignore: Path) -> Iterator[tuple[str, Problems]]:
     """Every check as a name and what is wrong."""
     names = read_series(patches / "series").patches
@@ -187,7 +197,9 @@ def all_checks(tree: Path, patches: Path, ignore: Path) -> Iterator[tuple[str, P
         found = pool.map(lambda name: run_checkpatch(tree, patches, name, ignores), names)
         yield from ((f"{name} checkpatch --strict", problems) for name, problems in zip(names, found, strict=True))
     with tempfile.TemporaryDirectory(prefix="foliolab-check-") as scratch:
-        yield from check_applies(Workshop(tree, patches, names, Path(scratch)))
+        workshop = Workshop(tree, patches, names, Path(scratch))
+        yield from check_applies(workshop)
+        yield from check_copies(workshop, ignore.resolve().parents[2])
 
 
 def main() -> int:

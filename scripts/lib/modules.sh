@@ -21,7 +21,7 @@ build_modules() {
 	local copy=$MODULES log=$MODULES.log top=$MODULES
 	[[ $1 != module ]] || top=$copy/module
 	mkdir -p "$copy"
-	rsync -a --delete --exclude='*.mod.c' --include='*.[ch]' --include=Kbuild \
+	rsync -a --delete --exclude='*.mod.c' --include='*.[ch]' --include=Kbuild --include=include/ --include=linux/ \
 		--include=/kunit/ --include=/module/ --exclude='*' "$ROOT/" "$copy/"
 	say MODULES "${OUT##*/}" "log: $log"
 	if ! kmake "$OUT" M="$top" modules >"$log" 2>&1; then

@@ -91,6 +91,20 @@ class CheckPatches(test_patches.Fixture):
         self.assert_fails("FAIL git am applies the series", "0002-mm-Fix-y50.patch: mm/y.c, hunk 1 of 1",
                           "FAIL quilt push -a applies the series", "FAIL patch -p1 --fuzz=0 applies the series")
 
+    def test_copy_of_the_module_differs(self) -> None:
+        """What kernels without the series are given must be what it adds."""
+        (self.tree / "mm/memdesc.c").write_text("int m1;\n")
+        self.git("add", "-f", "mm/memdesc.c")
+        self.commit("mm: Add m1")
+        self.run_verb("refresh")
+        self.assert_fails("FAIL module/memdesc.c is mm/memdesc.c", "they differ; copy the one that is right")
+        copy = self.root / "module/memdesc.c"
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text("int m2;\n")
+        self.assert_fails("FAIL module/memdesc.c is mm/memdesc.c")
+        copy.write_text("int m1;\n")
+        self.assertIn("ok module/memdesc.c is mm/memdesc.c", self.check())
+
     def test_different_results_are_a_failure(self) -> None:
         """A tool that does a little more than it should."""
         stub = self.top / "bin/patch"
