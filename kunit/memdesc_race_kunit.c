@@ -401,7 +401,7 @@ static void turn_type(struct turns *turns)
 	if (turns->at++ % 2 == 0) {
 		announce(turns->race, page, 1, slab ? IS_SLAB : IS_ZSMALLOC, BIT(0));
 		if (slab)
-			__SetPageSlab(page);
+			__folio_set_slab(page_folio(page));
 		else
 			__SetPageZsmalloc(page);
 		barrier();
@@ -412,7 +412,7 @@ static void turn_type(struct turns *turns)
 	WRITE_ONCE(page->mapping, NULL);
 	barrier();
 	if (slab)
-		__ClearPageSlab(page);
+		__folio_clear_slab(page_folio(page));
 	else
 		__ClearPageZsmalloc(page);
 }
