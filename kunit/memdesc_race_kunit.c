@@ -164,6 +164,14 @@ static void announce(struct race *race, struct page *page, unsigned long nr, uns
 	announce_at(race, page_to_pfn(page), nr, want, orders);
 }
 
+/* What they were in somebody else's hands is no longer judged. */
+static void announce_afresh(struct race *race, struct page *page, unsigned long nr,
+			    unsigned int want, unsigned long orders)
+{
+	announce(race, page, nr, want, orders);
+	announce(race, page, nr, want, orders);
+}
+
 static void judge(struct racer *racer, struct memdesc_info *mi, unsigned int want,
 		  unsigned long orders, bool changed)
 {
@@ -470,6 +478,18 @@ static const struct fxt_order_param race_orders[] = {
 
 KUNIT_ARRAY_PARAM_DESC(order, race_orders, desc);
 
+/* A folio of the file, with a reference. */
+static struct folio *add_announced(struct race *race, struct folio_fixture *fx,
+				   unsigned int order)
+{
+	struct folio *folio = fxt_add_folio(fx, INDEX, order, 0);
+
+	fxt_drain_lru();
+	folio_get(folio);
+	announce_afresh(race, &folio->page, 1UL << order, IS_FILE, BIT(order));
+	return folio;
+}
+
 /* A folio that is split in the page cache is of its file before, after and meanwhile. */
 static void split_file_folio(struct kunit *test)
 {
@@ -486,16 +506,11 @@ static void split_file_folio(struct kunit *test)
 	look_away(race);
 	start_race(race);
 	while (next_step(race)) {
-		struct folio *folio = fxt_add_folio(fx, INDEX, order, 0);
+		struct folio *folio = add_announced(race, fx, order);
 		struct page *page = &folio->page;
 		unsigned long nr = 1UL << order;
 
-		fxt_drain_lru();
-		folio_get(folio);
 		folio_lock(folio);
-		/* What they were in somebody else's hands is no longer judged. */
-		announce(race, page, nr, IS_FILE, BIT(order));
-		announce(race, page, nr, IS_FILE, BIT(order));
 		linger(race);
 #ifdef HAS_EXPORTS
 		announce(race, page, nr, IS_FILE, orders_to(order));
@@ -525,14 +540,10 @@ static void truncate_file_folio(struct kunit *test)
 	look_away(race);
 	start_race(race);
 	while (next_step(race)) {
-		struct folio *folio = fxt_add_folio(fx, INDEX, order, 0);
+		struct folio *folio = add_announced(race, fx, order);
 		struct page *page = &folio->page;
 		unsigned long nr = 1UL << order;
 
-		fxt_drain_lru();
-		folio_get(folio);
-		announce(race, page, nr, IS_FILE, BIT(order));
-		announce(race, page, nr, IS_FILE, BIT(order));
 		linger(race);
 		announce(race, page, nr, IS_FILE | IS_ORPHAN, BIT(order));
 		truncate_inode_pages(fxt_mapping(fx), 0);
@@ -609,8 +620,7 @@ static void change_anon_folios(struct kunit *test)
 
 		fxa_populate(f, 0, ADDR, 1, 1);
 		page = &f->folio->page;
-		announce(race, page, 16, IS_ANON, BIT(4));
-		announce(race, page, 16, IS_ANON, BIT(4));
+		announce_afresh(race, page, 16, IS_ANON, BIT(4));
 		linger(race);
 		announce(race, page, 16, IS_ANYBODYS | IS_ANON, any);
 		switch (prandom_u32_state(&race->rnd) % 4) {
@@ -622,11 +632,9 @@ static void change_anon_folios(struct kunit *test)
 			break;
 		case 2:
 			/* Short of memory nobody has, these pages stay anonymous. */
-			announce(race, page, 16, IS_ANON, orders_to(4));
-			announce(race, page, 16, IS_ANON, orders_to(4));
+			announce_afresh(race, page, 16, IS_ANON, orders_to(4));
 			KUNIT_EXPECT_EQ(test, 0, fxa_split_folio(f, f->folio));
-			announce(race, page, 16, IS_ANON, BIT(0));
-			announce(race, page, 16, IS_ANON, BIT(0));
+			announce_afresh(race, page, 16, IS_ANON, BIT(0));
 			linger(race);
 			announce(race, page, 16, IS_ANYBODYS | IS_ANON, any);
 			break;
