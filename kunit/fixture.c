@@ -732,6 +732,29 @@ void fxt_drain_lru(void)
 }
 EXPORT_SYMBOL_NS_GPL(fxt_drain_lru, COMPAT_NS(FOLIO_KUNIT));
 
+/**
+ * fxt_vm_event() - how often something happened on the machine, as in /proc/vmstat
+ * @test: the case
+ * @item: what happened
+ *
+ * Context: may sleep.
+ * Return: the count since boot; 0 without CONFIG_VM_EVENT_COUNTERS.
+ */
+unsigned long fxt_vm_event(struct kunit *test, enum vm_event_item item)
+{
+	unsigned long *events = kunit_kcalloc(test, NR_VM_EVENT_ITEMS, sizeof(*events), GFP_KERNEL);
+	unsigned long nr = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, events);
+	if (IS_ENABLED(CONFIG_VM_EVENT_COUNTERS)) {
+		all_vm_events(events);
+		nr = events[item];
+	}
+	kunit_kfree(test, events);
+	return nr;
+}
+EXPORT_SYMBOL_NS_GPL(fxt_vm_event, COMPAT_NS(FOLIO_KUNIT));
+
 static unsigned long long fxt_seed_param;
 module_param_named(seed, fxt_seed_param, ullong, 0444);
 MODULE_PARM_DESC(seed, "seed of the random cases; 0, the default, draws one for each");

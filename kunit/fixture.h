@@ -199,6 +199,7 @@ void fxt_print_folio(struct kunit *test, struct folio *folio);
 
 int fxt_stay_on_cpu(struct kunit *test);
 void fxt_drain_lru(void);
+unsigned long fxt_vm_event(struct kunit *test, enum vm_event_item item);
 u64 fxt_seed(struct kunit *test);
 
 /* fixture_mm.c: address spaces that map a fixture's file. */

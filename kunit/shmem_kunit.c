@@ -121,16 +121,7 @@ static void write_over_folios(struct kunit *test)
 
 static unsigned long huge_allocs(struct kunit *test)
 {
-	unsigned long *events = kunit_kcalloc(test, NR_VM_EVENT_ITEMS, sizeof(*events), GFP_KERNEL);
-	unsigned long nr = 0;
-
-	KUNIT_ASSERT_NOT_NULL(test, events);
-	if (IS_ENABLED(CONFIG_VM_EVENT_COUNTERS) && IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE)) {
-		all_vm_events(events);
-		nr = events[THP_FILE_ALLOC];
-	}
-	kunit_kfree(test, events);
-	return nr;
+	return IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) ? fxt_vm_event(test, THP_FILE_ALLOC) : 0;
 }
 
 static long allocs_of(unsigned int order)

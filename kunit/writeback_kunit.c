@@ -198,11 +198,9 @@ static void end_writeback_rotates(struct kunit *test)
 {
 	struct wb_file *wf = open_file(test);
 	unsigned int order = fxt_order(test), reclaim;
-	unsigned long *events = kunit_kcalloc(test, NR_VM_EVENT_ITEMS, sizeof(*events), GFP_KERNEL);
 	struct folio *folio = add_one(wf, order);
 	unsigned long before;
 
-	KUNIT_ASSERT_NOT_NULL(test, events);
 	if (!IS_ENABLED(CONFIG_VM_EVENT_COUNTERS))
 		kunit_skip(test, "needs CONFIG_VM_EVENT_COUNTERS");
 	fxt_drain_lru();
@@ -213,13 +211,11 @@ static void end_writeback_rotates(struct kunit *test)
 		KUNIT_ASSERT_TRUE(test, folio_test_writeback(folio));
 		if (reclaim)
 			folio_set_reclaim(folio);
-		all_vm_events(events);
-		before = events[PGROTATED];
+		before = fxt_vm_event(test, PGROTATED);
 		folio_end_writeback(folio);
 		fxt_drain_lru();
-		all_vm_events(events);
 		KUNIT_EXPECT_EQ_MSG(test, (unsigned long)reclaim << order,
-				    events[PGROTATED] - before, "reclaim %u", reclaim);
+				    fxt_vm_event(test, PGROTATED) - before, "reclaim %u", reclaim);
 		KUNIT_EXPECT_TRUE(test, folio_test_lru(folio));
 	}
 }
